@@ -10,8 +10,8 @@
 
 namespace eb {
 
-/// Reads little-endian values off a byte range. Nothing throws: after the first read past the end every
-/// further read gives zero and ok() is false, so that a parser checks once per record.
+/// Reads little-endian values off a byte range. Nothing throws: after the first read past the end
+/// every further read gives zero and ok() is false, so that a parser checks once per record.
 class ByteReader {
  public:
   explicit ByteReader(Bytes data) : data_(data) {}

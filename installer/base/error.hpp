@@ -7,8 +7,8 @@
 
 namespace eb {
 
-/// What both programs end with. The numbers are an interface (README, "Exit codes"): scripts branch on
-/// them, so a value is never reused. A process ended by signal N exits with 128+N instead.
+/// What both programs end with. The numbers are an interface (README, "Exit codes"): scripts branch
+/// on them, so a value is never reused. A process ended by signal N exits with 128+N instead.
 enum class ExitCode : int {
   kOk = 0,
   kInternal = 1,
@@ -31,10 +31,11 @@ enum class ExitCode : int {
   kUnresolvable = 54,      ///< no set of versions satisfies the manifest
 };
 
-/// The one error of the project. It ends an operation and says, in this order: what happened, where, why,
-/// and what to do next (hints). `what` is lower case without a final period and fits one line; `where`
-/// names a file, byte range, path or URL; `why` holds expected and actual value or the system's reason.
-/// Functions on the way up add hints or a `where` that they alone know, and rethrow.
+/// The one error of the project. It ends an operation and says, in this order: what happened,
+/// where, why, and what to do next (hints). `what` is lower case without a final period and fits
+/// one line; `where` names a file, byte range, path or URL; `why` holds expected and actual value
+/// or the system's reason. Functions on the way up add hints or a `where` that they alone know, and
+/// rethrow.
 class Error : public std::exception {
  public:
   Error(ExitCode code, std::string what);
@@ -60,12 +61,14 @@ class Error : public std::exception {
   std::vector<std::string> hints_;
 };
 
-/// The text of DESIGN §3: `PROGRAM: error: WHAT`, then indented where/why/hint lines; ends with a newline.
-/// Control characters in outside text are shown as `\xNN`, so that a hostile name cannot drive a terminal.
+/// The text of DESIGN §3: `PROGRAM: error: WHAT`, then indented where/why/hint lines; ends with a
+/// newline. Control characters in outside text are shown as `\xNN`, so that a hostile name cannot
+/// drive a terminal.
 std::string render_error(std::string_view program, const Error& error);
 
-/// An Error for a failed system call. The code follows errno: ENOSPC/EDQUOT → kNoSpace, EACCES/EPERM →
-/// kPermission, EROFS → kUnsupportedFs, everything else → kIo. `why` is the system's text and errno name.
+/// An Error for a failed system call. The code follows errno: ENOSPC/EDQUOT → kNoSpace,
+/// EACCES/EPERM → kPermission, EROFS → kUnsupportedFs, everything else → kIo. `why` is the system's
+/// text and errno name.
 Error system_error(int errno_value, std::string what, std::string where);
 
 /// Replaces control characters and invalid UTF-8 by `\xNN`.

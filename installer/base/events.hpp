@@ -7,7 +7,8 @@
 
 namespace eb {
 
-/// A named part of an operation begins ("verify", "unpack", "fetch", …). `total` is in `unit`s; 0 = unknown.
+/// A named part of an operation begins ("verify", "unpack", "fetch", …). `total` is in `unit`s; 0 =
+/// unknown.
 struct PhaseStarted {
   std::string phase;
   uint64_t total = 0;

@@ -23,8 +23,7 @@ int error_of(ssize_t result) { return static_cast<int>(-result); }
 }  // namespace
 
 Fd open_at(Sys& sys, int dir, const char* path, int flags, mode_t mode, const std::string& where) {
-  const int fd =
-      retry_interrupted([&] { return sys.openat(dir, path, flags | O_CLOEXEC, mode); });
+  const int fd = retry_interrupted([&] { return sys.openat(dir, path, flags | O_CLOEXEC, mode); });
   if (fd < 0) throw system_error(-fd, "cannot open", where);
   return {sys, fd};
 }
@@ -98,7 +97,7 @@ std::vector<std::byte> read_file_at(Sys& sys, int dir, const char* path, size_t 
                                     const std::string& where) {
   // O_NONBLOCK: a FIFO in the file's place must not hang the program.
   const Fd fd = open_at(sys, dir, path, O_RDONLY | O_NONBLOCK, 0, where);
-  struct stat info{};
+  struct stat info {};
   const int result = sys.fstat(fd.get(), &info);
   if (result < 0) throw system_error(-result, "cannot look at", where);
   if (!S_ISREG(info.st_mode)) {

@@ -13,8 +13,9 @@
 
 namespace eb {
 
-/// Owns one file descriptor. The destructor closes and ignores the answer: right for reading; a written
-/// file is closed with close_written(), because NFS reports ENOSPC and EDQUOT there (FAULTS F116).
+/// Owns one file descriptor. The destructor closes and ignores the answer: right for reading; a
+/// written file is closed with close_written(), because NFS reports ENOSPC and EDQUOT there (FAULTS
+/// F116).
 class Fd {
  public:
   Fd() = default;
@@ -67,8 +68,9 @@ std::vector<std::byte> read_file_at(Sys& sys, int dir, const char* path, size_t 
 /// Target text of a symlink; throws also when it is no symlink.
 std::string read_link_at(Sys& sys, int dir, const char* path, const std::string& where);
 
-/// Makes `path` hold `data` or stay as it was, across a crash: temporary name in the same directory,
-/// fsync, rename, fsync of the directory. `temporary` must be a name that nobody else uses.
+/// Makes `path` hold `data` or stay as it was, across a crash: temporary name in the same
+/// directory, fsync, rename, fsync of the directory. `temporary` must be a name that nobody else
+/// uses.
 void replace_file_at(Sys& sys, int dir, const char* path, const char* temporary, Bytes data,
                      mode_t mode, const std::string& where);
 

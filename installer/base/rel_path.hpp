@@ -7,10 +7,10 @@
 
 namespace eb {
 
-/// A path below a root that cannot lead out of it: relative, '/'-separated, UTF-8, no empty, "." or ".."
-/// component, no control character, no trailing slash; at most kMaxBytes long, kMaxDepth components, each
-/// of at most kMaxComponentBytes (FAULTS F091–F095). A bad path is refused, never repaired.
-/// Ordered bytewise on the whole string, which puts a directory before what it holds.
+/// A path below a root that cannot lead out of it: relative, '/'-separated, UTF-8, no empty, "." or
+/// ".." component, no control character, no trailing slash; at most kMaxBytes long, kMaxDepth
+/// components, each of at most kMaxComponentBytes (FAULTS F091–F095). A bad path is refused, never
+/// repaired. Ordered bytewise on the whole string, which puts a directory before what it holds.
 class RelPath {
  public:
   static constexpr size_t kMaxBytes = 1024;

@@ -18,11 +18,11 @@ struct DirEntry {
   unsigned char type = DT_UNKNOWN;
 };
 
-/// The seam: every file-system call of the installer goes through here, so that a test can fail the n-th
-/// one, cut it short, lose its reply or stop the process at it (FAULTS §5).
+/// The seam: every file-system call of the installer goes through here, so that a test can fail the
+/// n-th one, cut it short, lose its reply or stop the process at it (FAULTS §5).
 ///
-/// Calls behave as the kernel's: the result is >= 0, or -errno. Nothing retries, nothing throws; EINTR and
-/// short counts reach the caller (file.hpp turns them into whole operations and Errors).
+/// Calls behave as the kernel's: the result is >= 0, or -errno. Nothing retries, nothing throws;
+/// EINTR and short counts reach the caller (file.hpp turns them into whole operations and Errors).
 /// Safe for use by many threads at once.
 class Sys {
  public:

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "bundler/pack/tree.hpp"
+#include "installer/base/events.hpp"
+#include "installer/format/index.hpp"
+
+namespace eb {
+
+struct PackOptions {
+  int level = 0;         ///< 0 = the default of pack.cpp
+  unsigned threads = 1;  ///< changes the time, never a byte
+  uint64_t frame_raw_size = 8ull << 20;
+};
+
+/// How the tar stream is cut into frames: the order of files and the raw size of each frame. A pure
+/// function of the tree, so it can be printed and tested without a disk.
+struct PackPlan {
+  Index index;                   ///< entries with offsets; frames with raw_size only
+  std::vector<uint32_t> stream;  ///< entries in stream order (format/tar_stream.hpp)
+};
+PackPlan plan_pack(const Tree& tree, const std::map<std::string, std::string>& meta,
+                   const PackOptions& options);
+
+/// Compresses into FILE (temporary name + rename), header with empty signature list first made room
+/// for by `signer`: it gets the encoded index and returns SSHSIG blobs. Returns the index as
+/// written. Same tree, meta and options → same bytes for any number of threads. Throws Error; FILE
+/// is then as it was.
+using Signer = std::function<std::vector<std::vector<std::byte>>(Bytes index)>;
+Index write_bundle(const Tree& tree, const PackPlan& plan, const std::filesystem::path& file,
+                   const PackOptions& options, const Signer& signer, EventSink& events);
+
+}  // namespace eb

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "installer/base/digest.hpp"
+#include "installer/base/rel_path.hpp"
+
+namespace eb {
+
+/// The tree under construction: a real directory that only this object writes to, and a record of
+/// which artifact brought each path. Not for use by several threads at once.
+///
+/// Two artifacts may bring the same path when type, content and mode agree. Everything else is a
+/// conflict; conflicts are collected, so that a person sees all of them at once
+/// (check_conflicts()). Directories are implied by what they hold; missing parents are made.
+class Staging {
+ public:
+  struct Item {
+    enum class Type { kFile, kSymlink, kDirectory } type = Type::kFile;
+    bool executable = false;
+    uint64_t size_bytes = 0;
+    Sha256 digest;       ///< of the content; files only
+    std::string target;  ///< symlinks only
+    std::vector<std::string>
+        origins;  ///< artifacts that brought it, e.g. "numpy 2.3.1", first one first
+  };
+
+  /// Reads up to `size` bytes into `buffer`; 0 at the end; throws Error.
+  using Reader = std::function<size_t(void* buffer, size_t size)>;
+
+  /// `root` must not exist or be an empty directory.
+  explicit Staging(std::filesystem::path root);
+
+  void add_file(const RelPath& path, Bytes content, bool executable, std::string_view origin);
+  /// Streams: memory does not grow with the file.
+  void add_file(const RelPath& path, const Reader& read, bool executable, std::string_view origin);
+  /// `target` is relative and must stay inside the root (else Error kConflict naming the origin).
+  void add_symlink(const RelPath& path, std::string_view target, std::string_view origin);
+  void add_directory(const RelPath& path, std::string_view origin);
+
+  /// Changes of our own after the artifacts are in (launchers, edits of the base). They never
+  /// conflict.
+  void replace_file(const RelPath& path, Bytes content, bool executable, std::string_view origin);
+  void rename(const RelPath& from, const RelPath& to);
+  void remove(const RelPath& path);
+  /// Takes over files that a program made in the root (bytecode). Scans below `directory`.
+  void adopt_new_files(std::string_view directory, std::string_view origin);
+
+  const Item* find(const RelPath& path) const;
+  const std::map<RelPath, Item>& items() const { return items_; }
+  std::vector<std::byte> read(const RelPath& path) const;
+  std::filesystem::path host_path(const RelPath& path) const { return root_ / path.str(); }
+  const std::filesystem::path& root() const { return root_; }
+
+  /// Throws Error(kConflict) that lists every conflict (path, both artifacts, sizes or types).
+  void check_conflicts() const;
+
+ private:
+  struct Conflict {
+    RelPath path;
+    std::string first, second, detail;
+  };
+  void note_conflict(const RelPath& path, const Item& have, std::string_view origin,
+                     std::string detail);
+  bool merge_existing(const RelPath& path, const Item& next, std::string_view origin);
+  void make_parents(const RelPath& path, std::string_view origin);
+
+  std::filesystem::path root_;
+  std::map<RelPath, Item> items_;
+  std::vector<Conflict> conflicts_;
+};
+
+}  // namespace eb
