@@ -1,10 +1,17 @@
 #include "installer/base/digest.hpp"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include "installer/base/crypto.hpp"
 #include "installer/base/error.hpp"
 
 namespace eb {
+
+void init_crypto() {
+  static const bool ready = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) == 1;
+  if (!ready) throw Error(ExitCode::kInternal, "cannot start the cryptographic library");
+}
 
 std::string to_hex(Bytes data) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -53,7 +60,11 @@ struct Sha256Hasher::State {
   }
 };
 
-Sha256Hasher::Sha256Hasher() : state_(std::make_unique<State>()) { state_->begin(); }
+Sha256Hasher::Sha256Hasher() {
+  init_crypto();
+  state_ = std::make_unique<State>();
+  state_->begin();
+}
 Sha256Hasher::~Sha256Hasher() = default;
 Sha256Hasher::Sha256Hasher(Sha256Hasher&&) noexcept = default;
 Sha256Hasher& Sha256Hasher::operator=(Sha256Hasher&&) noexcept = default;
@@ -83,6 +94,7 @@ Sha256 sha256(Bytes data) {
 }
 
 std::array<std::byte, 64> sha512(Bytes data) {
+  init_crypto();
   std::array<std::byte, 64> out{};
   unsigned length = 0;
   if (EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(out.data()), &length,

@@ -10,6 +10,20 @@
 
 namespace eb {
 
+inline constexpr uint32_t kMaxEntries = 1u << 22;
+inline constexpr uint32_t kMaxFrames = 1u << 20;
+inline constexpr uint32_t kMaxSections = 64;
+inline constexpr uint32_t kMaxMetaKeys = 256;
+inline constexpr size_t kMaxMetaKeySize = 64;               ///< bytes
+inline constexpr size_t kMaxMetaValueSize = 64u << 10;      ///< bytes
+inline constexpr size_t kMaxNameSize = 64;                  ///< bytes of meta "name"
+inline constexpr uint64_t kMaxFileSize = 1ull << 40;        ///< bytes
+inline constexpr size_t kMaxLinkTargetSize = 1024;          ///< bytes
+inline constexpr unsigned kMaxLinkHops = 40;                ///< as many as Linux follows
+inline constexpr uint32_t kMaxDirectoryEntries = 1u << 20;  ///< names in one directory
+inline constexpr uint64_t kMaxEpoch = (1ull << 33) - 1;     ///< what a ustar header can hold
+inline constexpr uint64_t kMaxCounter = (1ull << 53) - 1;   ///< exact in every JSON reader
+
 // What a bundle says about itself: the signed index. FORMAT.md beside this file is the text; its
 // section numbers are given here.
 
@@ -60,17 +74,28 @@ inline constexpr char kCounter[] = "counter";       ///< release counter, decima
 inline constexpr char kLicences[] = "licences";     ///< SPDX-like expressions, comma separated
 }  // namespace meta_key
 
+/// A section that this version does not know and may ignore (FORMAT §3). It is kept as it was read,
+/// so that an accepted index encodes to the bytes that it came from.
+struct OptionalSection {
+  std::string name;  ///< [a-z][a-z0-9-]{0,15}
+  std::vector<std::byte> data;
+
+  bool operator==(const OptionalSection&) const = default;
+};
+
 struct Index {
-  /// Keys match [a-z0-9-]{1,64}; values are printable UTF-8 of at most 64 KiB.
+  /// Name, platform and epoch must be there. Keys match [a-z0-9-]{1,64}; values are printable UTF-8
+  /// of at most 64 KiB.
   std::map<std::string, std::string> meta;
   std::vector<Frame> frames;
   std::vector<Entry> entries;  ///< sorted by path, unique, every parent directory present
+  std::vector<OptionalSection> optional_sections;  ///< sorted by name, unique
 
   bool operator==(const Index&) const = default;
 };
 
-/// The one encoding of `index` (FORMAT §3). Throws Error(kInternal) when check_index() would refuse
-/// it.
+/// The one encoding of `index` (FORMAT §3). Throws Error(kInternal) when parse_index() would refuse
+/// it; `where` and `why` are then those of check_index() or check_layout().
 std::vector<std::byte> encode_index(const Index& index);
 
 /// Parses and checks everything that FORMAT §3–§6 demands: canonical encoding, caps, path rules of
@@ -79,8 +104,20 @@ std::vector<std::byte> encode_index(const Index& index);
 /// multiple of `data.size()`.
 Index parse_index(Bytes data);
 
-/// The set rules alone, for a tree that is about to be packed: throws Error(kMalformed).
+/// The rules for meta (FORMAT §6) and for entries as a set (§5), not for frames and offsets, so
+/// that a tree can be checked before it is packed: throws Error(kMalformed).
 void check_index(const Index& index);
+
+/// The rules for frames (FORMAT §4) and for the tar stream that they decode to (§7): each file's
+/// offset is where the stream puts it, and the raw sizes add up to the stream. For an index that
+/// check_index() accepts. Throws Error(kMalformed).
+void check_layout(const Index& index);
+
+/// Largest compressed size that a frame of `raw_size` bytes may state: what zstd needs for bytes
+/// that do not compress, rounded up (FORMAT §4).
+constexpr uint64_t max_compressed_size(uint64_t raw_size) {
+  return raw_size + raw_size / 128 + 1024;
+}
 
 /// Totals that the plan and `info` need, computed, never stored.
 struct IndexTotals {
