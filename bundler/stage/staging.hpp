@@ -26,10 +26,10 @@ class Staging {
     enum class Type { kFile, kSymlink, kDirectory } type = Type::kFile;
     bool executable = false;
     uint64_t size_bytes = 0;
-    Sha256 digest;       ///< of the content; files only
-    std::string target;  ///< symlinks only
+    Sha256 digest{};       ///< of the content; files only
+    std::string target{};  ///< symlinks only
     std::vector<std::string>
-        origins;  ///< artifacts that brought it, e.g. "numpy 2.3.1", first one first
+        origins{};  ///< artifacts that brought it, e.g. "numpy 2.3.1", first one first
   };
 
   /// Reads up to `size` bytes into `buffer`; 0 at the end; throws Error.
@@ -38,19 +38,32 @@ class Staging {
   /// `root` must not exist or be an empty directory.
   explicit Staging(std::filesystem::path root);
 
-  void add_file(const RelPath& path, Bytes content, bool executable, std::string_view origin);
-  /// Streams: memory does not grow with the file.
-  void add_file(const RelPath& path, const Reader& read, bool executable, std::string_view origin);
+  /// What an artifact brought, whether it was written or only compared with what is there.
+  struct Content {
+    uint64_t size_bytes = 0;
+    Sha256 digest;
+  };
+
+  Content add_file(const RelPath& path, Bytes content, bool executable, std::string_view origin);
+  /// Streams: memory does not grow with the file. When `read` throws, nothing is left of it.
+  Content add_file(const RelPath& path, const Reader& read, bool executable,
+                   std::string_view origin);
   /// `target` is relative and must stay inside the root (else Error kConflict naming the origin).
+  /// It may point at something that comes later or never.
   void add_symlink(const RelPath& path, std::string_view target, std::string_view origin);
   void add_directory(const RelPath& path, std::string_view origin);
 
   /// Changes of our own after the artifacts are in (launchers, edits of the base). They never
   /// conflict.
+  /// A file or symlink at `path` is replaced, its origins forgotten; a directory is kInternal.
   void replace_file(const RelPath& path, Bytes content, bool executable, std::string_view origin);
+  /// Both take a directory with all that it holds. kInternal when `from` (`path`) is not staged or
+  /// `to` is.
   void rename(const RelPath& from, const RelPath& to);
   void remove(const RelPath& path);
-  /// Takes over files that a program made in the root (bytecode). Scans below `directory`.
+  /// Takes over files that a program made in the root (bytecode). Scans below `directory` ("" = the
+  /// root); a known path keeps its record. kConflict for anything but files, directories and
+  /// symlinks.
   void adopt_new_files(std::string_view directory, std::string_view origin);
 
   const Item* find(const RelPath& path) const;
@@ -59,7 +72,9 @@ class Staging {
   std::filesystem::path host_path(const RelPath& path) const { return root_ / path.str(); }
   const std::filesystem::path& root() const { return root_; }
 
-  /// Throws Error(kConflict) that lists every conflict (path, both artifacts, sizes or types).
+  /// Throws Error(kConflict) that lists every conflict (path, both artifacts, sizes or types), and
+  /// every symlink that, followed through other symlinks, leaves the root or goes in a circle
+  /// (FAULTS F100).
   void check_conflicts() const;
 
  private:
@@ -67,14 +82,20 @@ class Staging {
     RelPath path;
     std::string first, second, detail;
   };
-  void note_conflict(const RelPath& path, const Item& have, std::string_view origin,
-                     std::string detail);
+  Content write(const RelPath& path, const Reader& read, bool executable);
+  Content hash(const Reader& read);
+  void record(const RelPath& path, Item item, std::string_view origin);
   bool merge_existing(const RelPath& path, const Item& next, std::string_view origin);
-  void make_parents(const RelPath& path, std::string_view origin);
+  bool make_parents(const RelPath& path, std::string_view origin);
+  std::string link_problem(const RelPath& link) const;
+  Item& at(const RelPath& path);
 
   std::filesystem::path root_;
   std::map<RelPath, Item> items_;
   std::vector<Conflict> conflicts_;
+  std::vector<std::byte> buffer_;
+  /// Known to be a staged directory that `last_origin_` fills: saves a look-up a file.
+  std::string last_parent_, last_origin_;
 };
 
 }  // namespace eb

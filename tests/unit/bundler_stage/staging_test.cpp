@@ -1,0 +1,208 @@
+#include "bundler/stage/staging.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+
+#include "installer/base/error.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace eb;
+using Catch::Contains;
+
+namespace {
+
+std::string all_hints(const Error& error) {
+  std::string out;
+  for (const std::string& hint : error.hints()) out += hint + "\n";
+  return out;
+}
+
+std::string conflicts_of(const Staging& staging) {
+  try {
+    staging.check_conflicts();
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::kConflict);
+    return all_hints(error);
+  }
+  return "";
+}
+
+std::string content_of(const Staging& staging, const char* path) {
+  return std::string(as_text(staging.read(RelPath(path))));
+}
+
+bool exists(const Staging& staging, const char* path) {
+  struct stat info {};
+  return lstat(staging.host_path(RelPath(path)).c_str(), &info) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("staging writes files with mode, digest and implied directories") {
+  test::TempDir dir;
+  Staging staging(dir.path() / "tree");
+  const mode_t old = umask(0077);
+  const auto content = staging.add_file(RelPath("lib/a/b.txt"), as_bytes("hello"), false, "x 1");
+  staging.add_file(RelPath("bin/run"), as_bytes("#!"), true, "x 1");
+  umask(old);
+  CHECK(content.size_bytes == 5);
+  CHECK(content.digest == sha256(as_bytes("hello")));
+  CHECK(content_of(staging, "lib/a/b.txt") == "hello");
+  struct stat info {};
+  REQUIRE(stat(staging.host_path(RelPath("bin/run")).c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777) == 0755);
+  REQUIRE(stat(staging.host_path(RelPath("lib/a/b.txt")).c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777) == 0644);
+  REQUIRE(staging.find(RelPath("lib/a")) != nullptr);
+  CHECK(staging.find(RelPath("lib/a"))->type == Staging::Item::Type::kDirectory);
+  CHECK(staging.items().size() == 5);
+  CHECK(conflicts_of(staging).empty());
+}
+
+TEST_CASE("staging streams a file that is larger than its buffer") {
+  test::TempDir dir;
+  Staging staging(dir.path() / "tree");
+  size_t left = 1000003;
+  const auto content = staging.add_file(
+      RelPath("big"),
+      [&left](void* buffer, size_t size) {
+        const size_t count = std::min(size, left);
+        std::fill_n(static_cast<char*>(buffer), count, 'z');
+        left -= count;
+        return count;
+      },
+      false, "x 1");
+  CHECK(content.size_bytes == 1000003);
+  CHECK(content.digest == sha256(as_bytes(std::string(1000003, 'z'))));
+  CHECK(content_of(staging, "big") == std::string(1000003, 'z'));
+}
+
+TEST_CASE("a reader that fails leaves nothing of the file") {
+  test::TempDir dir;
+  Staging staging(dir.path() / "tree");
+  int calls = 0;
+  const auto read = [&calls](void* buffer, size_t) -> size_t {
+    if (++calls == 2) throw Error(ExitCode::kIo, "broken");
+    static_cast<char*>(buffer)[0] = 'a';
+    return 1;
+  };
+  CHECK_THROWS_AS(staging.add_file(RelPath("lib/f"), read, false, "x 1"), Error);
+  CHECK(staging.find(RelPath("lib/f")) == nullptr);
+  CHECK_FALSE(exists(staging, "lib/f"));
+}
+
+TEST_CASE("two artifacts may bring the same file; both are its origins") {
+  test::TempDir dir;
+  Staging staging(dir.path() / "tree");
+  staging.add_file(RelPath("nvidia/__init__.py"), Bytes{}, false, "nvidia-cublas 1");
+  staging.add_file(RelPath("nvidia/__init__.py"), Bytes{}, false, "nvidia-cudnn 2");
+  CHECK(conflicts_of(staging).empty());
+  CHECK(staging.find(RelPath("nvidia/__init__.py"))->origins ==
+        std::vector<std::string>{"nvidia-cublas 1", "nvidia-cudnn 2"});
+}
+
+TEST_CASE("all conflicts are reported at once and the first content stays") {
+  test::TempDir dir;
+  Staging staging(dir.path() / "tree");
+  staging.add_file(RelPath("lib/content"), as_bytes("one"), false, "a 1");
+  staging.add_file(RelPath("lib/content"), as_bytes("three"), false, "b 2");
+  staging.add_file(RelPath("lib/mode"), as_bytes("m"), false, "a 1");
+  staging.add_file(RelPath("lib/mode"), as_bytes("m"), true, "b 2");
+  staging.add_symlink(RelPath("lib/link"), "content", "a 1");
+  staging.add_symlink(RelPath("lib/link"), "mode", "b 2");
+  staging.add_file(RelPath("lib/mode/below"), as_bytes("x"), false, "c 3");
+  staging.add_file(RelPath("lib/link/below"), as_bytes("x"), false, "c 3");
+  staging.add_directory(RelPath("lib/content"), "d 4");
+  staging.add_file(RelPath("lib"), as_bytes("file"), false, "e 5");
+  const std::string text = conflicts_of(staging);
+  CHECK_THAT(text, Contains("lib/content: a 1 brings a file of 3 bytes"));
+  CHECK_THAT(text, Contains("b 2 a file of 5 bytes"));
+  CHECK_THAT(text, Contains("lib/mode: a 1 brings a file of 1 bytes"));
+  CHECK_THAT(text, Contains("b 2 an executable of 1 bytes"));
+  CHECK_THAT(text, Contains("lib/link: a 1 brings a symlink to content and b 2 a symlink to mode"));
+  CHECK_THAT(text, Contains("c 3 a directory (for lib/mode/below)"));
+  CHECK_THAT(text, Contains("c 3 a directory (for lib/link/below)"));
+  CHECK_THAT(text, Contains("d 4 a directory"));
+  CHECK_THAT(text, Contains("lib: a 1 brings a directory and e 5 a file of 4 bytes"));
+  CHECK(std::count(text.begin(), text.end(), '\n') == 7);
+  CHECK(content_of(staging, "lib/content") == "one");
+  CHECK_FALSE(exists(staging, "lib/mode/below"));
+}
+
+TEST_CASE("F100_symlink_that_leaves_the_release_is_refused") {
+  test::TempDir dir;
+  Staging staging(dir.path() / "tree");
+  CHECK_THROWS_AS(staging.add_symlink(RelPath("a/l"), "/etc/passwd", "x 1"), Error);
+  CHECK_THROWS_AS(staging.add_symlink(RelPath("a/l"), "../../x", "x 1"), Error);
+  CHECK_THROWS_AS(staging.add_symlink(RelPath("a/l"), "", "x 1"), Error);
+  staging.add_symlink(RelPath("a/l"), "../x", "x 1");
+  CHECK(conflicts_of(staging).empty());
+}
+
+TEST_CASE("F100_symlinks_that_leave_together_or_loop_are_conflicts") {
+  test::TempDir dir;
+  Staging staging(dir.path() / "tree");
+  // Each is inside by its text alone; followed, a/b/out is ../x of the root.
+  staging.add_symlink(RelPath("a/b/up"), "../../top", "x 1");
+  staging.add_directory(RelPath("top"), "x 1");
+  staging.add_symlink(RelPath("a/b/out"), "up/../../x", "x 1");
+  staging.add_symlink(RelPath("loop1"), "loop2", "x 1");
+  staging.add_symlink(RelPath("loop2"), "loop1", "x 1");
+  const std::string text = conflicts_of(staging);
+  CHECK_THAT(text, Contains("a/b/out: x 1 brings a symlink to up/../../x, which leads out"));
+  CHECK_THAT(text, Contains("loop1: x 1 brings a symlink to loop2, which goes in a circle"));
+  CHECK_THAT(text, !Contains("a/b/up:"));
+}
+
+TEST_CASE("replace, rename and remove keep the record and the folder in step") {
+  test::TempDir dir;
+  Staging staging(dir.path() / "tree");
+  staging.add_file(RelPath("bin/python"), as_bytes("elf"), true, "python 3");
+  staging.add_file(RelPath("a/b/c"), as_bytes("c"), false, "x 1");
+  staging.add_file(RelPath("a-b"), as_bytes("d"), false, "x 1");
+  staging.rename(RelPath("bin/python"), RelPath("libexec/real/bin/python"));
+  staging.replace_file(RelPath("bin/python"), as_bytes("stub"), true, "launcher");
+  CHECK(content_of(staging, "libexec/real/bin/python") == "elf");
+  CHECK(content_of(staging, "bin/python") == "stub");
+  CHECK(staging.find(RelPath("bin/python"))->origins == std::vector<std::string>{"launcher"});
+  staging.replace_file(RelPath("bin/python"), as_bytes("stub2"), false, "launcher");
+  CHECK(content_of(staging, "bin/python") == "stub2");
+  staging.rename(RelPath("a"), RelPath("z/a"));
+  CHECK(content_of(staging, "z/a/b/c") == "c");
+  CHECK(staging.find(RelPath("a")) == nullptr);
+  CHECK(staging.find(RelPath("a-b")) != nullptr);
+  staging.add_file(RelPath("a/b/new"), as_bytes("n"), false, "y 1");
+  CHECK(content_of(staging, "a/b/new") == "n");
+  staging.remove(RelPath("z"));
+  CHECK(staging.find(RelPath("z/a/b/c")) == nullptr);
+  CHECK_FALSE(exists(staging, "z"));
+  CHECK_THROWS_AS(staging.remove(RelPath("z")), Error);
+  CHECK_THROWS_AS(staging.rename(RelPath("a-b"), RelPath("a")), Error);
+  CHECK_THROWS_AS(staging.replace_file(RelPath("a"), as_bytes(""), false, "x"), Error);
+  CHECK(conflicts_of(staging).empty());
+}
+
+TEST_CASE("files that a program made are adopted") {
+  test::TempDir dir;
+  Staging staging(dir.path() / "tree");
+  staging.add_file(RelPath("lib/m.py"), as_bytes("x=1"), false, "x 1");
+  std::filesystem::create_directory(staging.root() / "lib/__pycache__");
+  std::ofstream(staging.root() / "lib/__pycache__/m.pyc") << "code";
+  staging.adopt_new_files("lib", "bytecode");
+  const auto* item = staging.find(RelPath("lib/__pycache__/m.pyc"));
+  REQUIRE(item != nullptr);
+  CHECK(item->digest == sha256(as_bytes("code")));
+  CHECK(item->origins == std::vector<std::string>{"bytecode"});
+  CHECK(staging.find(RelPath("lib/m.py"))->origins == std::vector<std::string>{"x 1"});
+  REQUIRE(mkfifo((staging.root() / "lib/pipe").c_str(), 0600) == 0);
+  CHECK_THROWS_AS(staging.adopt_new_files("lib", "bytecode"), Error);
+}
+
+TEST_CASE("a staging folder with something in it is refused") {
+  test::TempDir dir;
+  std::ofstream(dir.path() / "file") << "mine";
+  CHECK_THROWS_AS(Staging(dir.path()), Error);
+}
