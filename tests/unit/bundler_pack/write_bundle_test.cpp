@@ -1,0 +1,209 @@
+#include <sys/resource.h>
+
+#include <catch2/catch.hpp>
+#include <csignal>
+
+#include "bundler/pack/frame_compressor.hpp"
+#include "bundler/pack/output_file.hpp"
+#include "bundler/pack/pack.hpp"
+#include "bundler/pack/resign.hpp"
+#include "installer/base/error.hpp"
+#include "installer/format/container.hpp"
+#include "sample_tree.hpp"
+
+namespace eb {
+namespace {
+
+using test::read_bytes;
+using test::read_text;
+using test::Scratch;
+using test::shell;
+
+Index pack(const std::filesystem::path& root, const std::filesystem::path& file,
+           PackOptions options, const Signer& signer = nullptr) {
+  const Tree tree = scan_tree(root, options.threads);
+  NullSink events;
+  return write_bundle(tree, plan_pack(tree, test::sample_meta(), options), file, options, signer,
+                      events);
+}
+
+std::vector<std::byte> blob(size_t size) { return std::vector<std::byte>(size, std::byte{42}); }
+
+size_t names_in(const std::filesystem::path& folder) {
+  return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+TEST_CASE("zstd and tar alone give the tree back") {
+  const Scratch scratch;
+  test::make_sample_tree(scratch / "t");
+  pack(scratch / "t", scratch / "b.zst", {.threads = 2, .frame_raw_size = 65536});
+  const auto log = scratch / "log";
+  INFO(read_text(log));
+  REQUIRE(shell("zstd -tq " + (scratch / "b.zst").string(), log) == 0);
+  const std::string unpack = "mkdir " + (scratch / "out").string() + " && cd " +
+                             (scratch / "out").string() +
+                             " && umask 022 && zstd -dcq ../b.zst | tar -xf -";
+  REQUIRE(shell("set -e; " + unpack, log) == 0);
+  CHECK(read_text(log).empty());
+  CHECK(scan_tree(scratch / "out", 1).entries == scan_tree(scratch / "t", 1).entries);
+  REQUIRE(shell("zstd -dcq " + (scratch / "b.zst").string() + " | tar -tf - | wc -l", log) == 0);
+  CHECK(std::stoul(read_text(log)) == scan_tree(scratch / "t", 1).entries.size());
+  // The tar's own idea of time and owner.
+  REQUIRE(shell("zstd -dcq " + (scratch / "b.zst").string() +
+                    " | TZ=UTC tar -tvf - --numeric-owner lib/empty",
+                log) == 0);
+  CHECK_THAT(read_text(log), Catch::StartsWith("-rw-r--r-- 0/0 "));
+  CHECK_THAT(read_text(log), Catch::Contains("2023-11-14"));
+}
+
+TEST_CASE("the written header and index describe the file") {
+  const Scratch scratch;
+  test::make_sample_tree(scratch / "t");
+  const Index index =
+      pack(scratch / "t", scratch / "b.zst", {.threads = 1, .frame_raw_size = 65536});
+  const BundleHeader header = read_bundle_header(scratch / "b.zst");
+  CHECK(parse_index(header.index) == index);
+  CHECK(header.signatures.empty());
+  const std::vector<std::byte> file = read_bytes(scratch / "b.zst");
+  uint64_t at = header.prologue.data_offset();
+  for (const Frame& frame : index.frames) {
+    CHECK(sha256(Bytes(file).subspan(at, frame.compressed_size)) == frame.digest);
+    at += frame.compressed_size;
+  }
+  CHECK(at == file.size());
+}
+
+TEST_CASE("threads, folder and day change no byte") {
+  const Scratch scratch;
+  test::make_sample_tree(scratch / "t");
+  test::make_sample_tree(scratch / "elsewhere/deep/t");
+  shell("find " + (scratch / "elsewhere").string() + " -exec touch -h -d 2001-01-01 {} +",
+        scratch / "log");
+  for (const int level : {1, 9}) {
+    pack(scratch / "t", scratch / "a.zst", {.level = level, .threads = 1, .frame_raw_size = 65536});
+    pack(scratch / "elsewhere/deep/t", scratch / "b.zst",
+         {.level = level, .threads = 5, .frame_raw_size = 65536});
+    CHECK(read_bytes(scratch / "a.zst") == read_bytes(scratch / "b.zst"));
+  }
+}
+
+TEST_CASE("a signer sees the index that is written, whether its sizes were known or not") {
+  const Scratch scratch;
+  test::make_sample_tree(scratch / "t");
+  std::vector<std::byte> seen;
+  const Signer signer = [&](Bytes index) {
+    seen.assign(index.begin(), index.end());
+    return std::vector{blob(100), blob(77)};
+  };
+  pack(scratch / "t", scratch / "known.zst",
+       {.frame_raw_size = 65536, .signature_sizes = {100, 77}}, signer);
+  const BundleHeader header = read_bundle_header(scratch / "known.zst");
+  CHECK(header.index == seen);
+  CHECK(header.signatures == std::vector{blob(100), blob(77)});
+  const std::vector<std::byte> known = read_bytes(scratch / "known.zst");
+  // Too little and too much room: the data is moved.
+  pack(scratch / "t", scratch / "b.zst", {.frame_raw_size = 65536}, signer);
+  CHECK(read_bytes(scratch / "b.zst") == known);
+  pack(scratch / "t", scratch / "b.zst", {.frame_raw_size = 65536, .signature_sizes = {5000}},
+       signer);
+  CHECK(read_bytes(scratch / "b.zst") == known);
+  CHECK(shell("zstd -tq " + (scratch / "b.zst").string(), scratch / "log") == 0);
+}
+
+TEST_CASE("signatures are replaced without touching the data") {
+  const Scratch scratch;
+  test::make_sample_tree(scratch / "t");
+  const Signer two = [](Bytes) { return std::vector{blob(100), blob(77)}; };
+  pack(scratch / "t", scratch / "two.zst", {.signature_sizes = {100, 77}}, two);
+  pack(scratch / "t", scratch / "b.zst", {});
+  replace_signatures(scratch / "b.zst", read_bundle_header(scratch / "b.zst"),
+                     {blob(100), blob(77)});
+  CHECK(read_bytes(scratch / "b.zst") == read_bytes(scratch / "two.zst"));
+  CHECK(shell("zstd -tq " + (scratch / "b.zst").string(), scratch / "log") == 0);
+  CHECK(names_in(scratch.root()) == 4);  // t, two.zst, b.zst, log: no temporary
+}
+
+TEST_CASE("a failure leaves the old file and nothing else") {
+  const Scratch scratch;
+  test::make_sample_tree(scratch / "t");
+  const Tree tree = scan_tree(scratch / "t", 1);
+  test::write_file(scratch / "out/b.zst", "the old one");
+  const auto check_old = [&] {
+    CHECK(read_text(scratch / "out/b.zst") == "the old one");
+    CHECK(names_in(scratch / "out") == 1);
+  };
+  NullSink events;
+  SECTION("a file shrank between scan and pack") {
+    test::write_file(scratch / "t/lib/libbig.so.1", "short");
+    const PackOptions options{.threads = 3, .frame_raw_size = 65536};
+    try {
+      write_bundle(tree, plan_pack(tree, test::sample_meta(), options), scratch / "out/b.zst",
+                   options, nullptr, events);
+      FAIL("accepted");
+    } catch (const Error& error) {
+      CHECK(error.code() == ExitCode::kIo);
+      CHECK(std::string(error.what()) == "a file changed while it was packed");
+      CHECK(error.where() == (scratch / "t/lib/libbig.so.1").string());
+    }
+    check_old();
+  }
+  SECTION("the signer fails") {
+    const PackOptions options;
+    const Signer signer = [](Bytes) -> std::vector<std::vector<std::byte>> {
+      throw Error(ExitCode::kUntrusted, "no");
+    };
+    CHECK_THROWS_AS(write_bundle(tree, plan_pack(tree, test::sample_meta(), options),
+                                 scratch / "out/b.zst", options, signer, events),
+                    Error);
+    check_old();
+  }
+  SECTION("the disk is full") {
+    // A limit on the file size stands for it: the write is refused in the middle of a frame.
+    const PackOptions options;
+    struct rlimit old {};
+    ::getrlimit(RLIMIT_FSIZE, &old);
+    const struct rlimit small { 100'000, old.rlim_max };
+    std::signal(SIGXFSZ, SIG_IGN);
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    const auto restore = [&] { ::setrlimit(RLIMIT_FSIZE, &old); };
+    try {
+      write_bundle(tree, plan_pack(tree, test::sample_meta(), options), scratch / "out/b.zst",
+                   options, nullptr, events);
+      restore();
+      FAIL("accepted");
+    } catch (const Error& error) {
+      restore();
+      CHECK(error.code() == ExitCode::kIo);
+      CHECK(std::string(error.what()) == "cannot write");
+    }
+    check_old();
+  }
+}
+
+TEST_CASE("levels that do not exist are refused") {
+  for (const int level : {-1, 20}) {
+    try {
+      const FrameCompressor compressor(level);
+      FAIL("accepted");
+    } catch (const Error& error) {
+      CHECK(error.code() == ExitCode::kUsage);
+    }
+  }
+}
+
+TEST_CASE("the window of a frame is what an installer accepts") {
+  // Byte 5 of a frame without single segment is the window descriptor (RFC 8878 §3.1.1.1.2).
+  const std::vector<std::byte> raw(20u << 20, std::byte{7});
+  for (const int level : {1, 9, kMaxLevel}) {
+    FrameCompressor compressor(level);
+    const std::vector<std::byte> frame = compressor.compress(raw);
+    const auto descriptor = std::to_integer<unsigned>(frame.at(4));
+    REQUIRE((descriptor & 0x20u) == 0);  // not a single segment: the window is stated
+    CHECK((descriptor & 0x04u) != 0);    // checksum
+    CHECK((descriptor & 0xC0u) != 0);    // content size
+    CHECK(10 + (std::to_integer<unsigned>(frame.at(5)) >> 3) <= unsigned{kMaxWindowLog});
+  }
+}
+
+}  // namespace
+}  // namespace eb
