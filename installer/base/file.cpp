@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "installer/base/error.hpp"
@@ -109,10 +110,15 @@ std::vector<std::byte> read_file_at(Sys& sys, int dir, const char* path, size_t 
         .why(std::to_string(info.st_size) + " bytes; at most " + std::to_string(max_bytes) +
              " make sense here");
   }
-  // One byte more than it had: a file that grows meanwhile is noticed by a full buffer.
+  // Read to the end, not to the stated size: files of /proc state 0, and a file may grow meanwhile.
   std::vector<std::byte> data(static_cast<size_t>(info.st_size) + 1);
-  const size_t got = read_up_to(sys, fd.get(), data.data(), data.size(), where);
-  if (got > max_bytes) throw Error(ExitCode::kIo, "file too large").where(where);
+  size_t got = 0;
+  while (true) {
+    got += read_up_to(sys, fd.get(), data.data() + got, data.size() - got, where);
+    if (got > max_bytes) throw Error(ExitCode::kIo, "file too large").where(where);
+    if (got < data.size()) break;
+    data.resize(std::min(std::max<size_t>(2 * data.size(), 4096), max_bytes + 1));
+  }
   data.resize(got);
   return data;
 }

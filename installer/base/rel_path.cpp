@@ -1,6 +1,6 @@
 #include "installer/base/rel_path.hpp"
 
-#include <vector>
+#include <algorithm>
 
 #include "installer/base/error.hpp"
 #include "installer/base/utf8.hpp"
@@ -13,11 +13,8 @@ std::optional<std::string> RelPath::problem(std::string_view text) {
   if (text.size() > kMaxBytes) {
     return "the path is longer than " + std::to_string(kMaxBytes) + " bytes";
   }
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) return "the path holds a control character";
-  }
   if (!is_utf8(text)) return "the path is not UTF-8";
+  if (printable(text) != text) return "the path holds a control character";
   size_t depth = 0;
   size_t begin = 0;
   while (begin <= text.size()) {
