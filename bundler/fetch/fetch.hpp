@@ -10,7 +10,8 @@
 
 namespace eb {
 
-/// One file to obtain, and every place to try for it, in order. A URL may be http, https or file.
+/// One file to obtain, and every place to try for it, in order. A URL may be http, https or file,
+/// or a plain path.
 struct FetchRequest {
   std::string label;  ///< file name, for messages and progress
   uint64_t size_bytes = 0;
@@ -20,20 +21,26 @@ struct FetchRequest {
 
 struct FetchOptions {
   unsigned connections = 4;
-  unsigned attempts = 4;  ///< per URL, back-off between them
-  double backoff_seconds =
-      0.5;  ///< first pause; doubles, with jitter, at most 30 s; Retry-After is capped to it
+  unsigned attempts = 4;            ///< per URL, back-off between them
+  double backoff_seconds = 0.5;     ///< first pause; doubles, with jitter
+  double max_backoff_seconds = 30;  ///< longest pause, also for what Retry-After asks
   long low_speed_bytes_per_second = 1024;
   long low_speed_seconds = 60;
   long connect_timeout_seconds = 20;
-  std::string ca_file;  ///< "" = libcurl's default and the usual environment variables
+  /// "" = CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR, else libcurl's default. Proxies come from
+  /// the usual variables (http_proxy, https_proxy, ALL_PROXY, NO_PROXY), passwords from $NETRC or
+  /// ~/.netrc.
+  std::string ca_file;
   bool allow_loopback_redirects = false;  ///< tests only (F077)
 };
 
 /// Obtains what is not in the cache. Every file is checked against size and digest before it is
 /// adopted; a file already there is re-hashed. All failures are collected; the Error names each
 /// file and what every place answered. Codes: kNetwork (nothing could be obtained),
-/// kDownloadMismatch (got something else), kNoSpace. Partial files stay for the next run.
+/// kDownloadMismatch (got something else), kNoSpace, kInvalidLock (one digest, two sizes). Partial
+/// files stay for the next run. Results are in the order of the requests. `events` is called by
+/// one thread at a time: phase "check cache", then phase "fetch" whose total is what has to be
+/// obtained (bytes of an earlier run count as done at once; a restart makes the count go back).
 struct FetchResult {
   Sha256 digest;
   std::filesystem::path path;
@@ -43,13 +50,17 @@ std::vector<FetchResult> fetch_all(const std::vector<FetchRequest>& requests,
                                    const ArtifactCache& cache, const FetchOptions& options,
                                    EventSink& events);
 
-/// A small document (index page, JSON, metadata) into memory, at most `max_bytes`.
+/// A small document (index page, JSON, metadata) into memory.
 struct HttpDocument {
   long status = 0;
   std::string content_type;
   std::string final_url;  ///< after redirects: relative links resolve against it
   std::string body;
 };
+/// Every final answer below 500 but 408, 425 and 429 is returned: look at `status`. Throws
+/// Error(kNetwork) when no answer comes, or one of those or 5xx stays after all attempts, and when
+/// the document has more than `max_bytes`. A plain path or file: URL is read with status 200, or
+/// 404 when it does not exist. Safe to call from many threads; each keeps its connections.
 HttpDocument fetch_document(const std::string& url, const std::vector<std::string>& headers,
                             size_t max_bytes, const FetchOptions& options);
 
