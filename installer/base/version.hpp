@@ -20,7 +20,7 @@ class DottedVersion {
 
   std::string str() const;
   std::strong_ordering operator<=>(const DottedVersion& other) const;
-  bool operator==(const DottedVersion& other) const { return (*this <=> other) == 0; }
+  bool operator==(const DottedVersion& other) const { return std::is_eq(*this <=> other); }
 
  private:
   std::vector<int> parts_;
