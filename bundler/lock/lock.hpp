@@ -49,7 +49,9 @@ struct Lock {
   int64_t epoch = 0;       ///< the same in seconds since 1970: mtime in the bundle
   std::string cuda;        ///< "" without CUDA
   std::string min_driver;
-  std::vector<std::string> prune;   ///< glob patterns of paths left out of the release
+  std::vector<std::string> prune;  ///< glob patterns of paths left out of the release
+  /// What the manifest's author accepted, by the words that the artifacts use (NVIDIA's, say).
+  std::vector<std::string> accepted_licences;
   std::vector<Artifact> artifacts;  ///< sorted by kind, name, version, file name
 
   bool operator==(const Lock&) const = default;

@@ -1,0 +1,146 @@
+#include "bundler/manifest/toml_value.hpp"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <sstream>
+#include <string>
+
+#include "installer/base/utf8.hpp"
+
+namespace eb {
+namespace {
+
+constexpr size_t kMaxBytes = size_t{64} << 20;
+
+std::string place(const std::string& file, uint32_t line, uint32_t column) {
+  return file + ", line " + std::to_string(line) + ", column " + std::to_string(column);
+}
+
+template <typename T>
+std::string printed(const T& value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+
+TomlValue convert(const toml::node& node) {
+  TomlValue out;
+  out.line = node.source().begin.line;
+  out.column = node.source().begin.column;
+  if (const auto* table = node.as_table()) {
+    out.type = TomlValue::Type::kTable;
+    for (const auto& [key, child] : *table) {
+      TomlValue field = convert(child);
+      if (key.source().begin) {  // an implicit table has no text of its own
+        field.line = key.source().begin.line;
+        field.column = key.source().begin.column;
+      }
+      out.fields.emplace_back(std::string(key.str()), std::move(field));
+    }
+    std::sort(out.fields.begin(), out.fields.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+  } else if (const auto* array = node.as_array()) {
+    out.type = TomlValue::Type::kArray;
+    for (const auto& child : *array) out.items.push_back(convert(child));
+  } else if (const auto* text = node.as_string()) {
+    out.type = TomlValue::Type::kString;
+    out.text = text->get();
+  } else if (const auto* integer = node.as_integer()) {
+    out.type = TomlValue::Type::kInteger;
+    out.integer = integer->get();
+  } else if (const auto* boolean = node.as_boolean()) {
+    out.type = TomlValue::Type::kBoolean;
+    out.boolean = boolean->get();
+  } else if (const auto* real = node.as_floating_point()) {
+    out.type = TomlValue::Type::kFloat;
+    out.text = printed(real->get());
+  } else {
+    out.type = TomlValue::Type::kDateTime;
+    if (const auto* date_time = node.as_date_time()) out.text = printed(date_time->get());
+    if (const auto* date = node.as_date()) out.text = printed(date->get());
+    if (const auto* time = node.as_time()) out.text = printed(time->get());
+  }
+  return out;
+}
+
+}  // namespace
+
+const TomlValue* TomlValue::find(std::string_view key) const {
+  for (const auto& [name, value] : fields) {
+    if (name == key) return &value;
+  }
+  return nullptr;
+}
+
+std::string_view to_string(TomlValue::Type type) {
+  switch (type) {
+    case TomlValue::Type::kString:
+      return "a string";
+    case TomlValue::Type::kInteger:
+      return "an integer";
+    case TomlValue::Type::kFloat:
+      return "a floating-point number";
+    case TomlValue::Type::kBoolean:
+      return "a boolean";
+    case TomlValue::Type::kDateTime:
+      return "a date or time";
+    case TomlValue::Type::kArray:
+      return "an array";
+    case TomlValue::Type::kTable:
+      return "a table";
+  }
+  return "a value";
+}
+
+TomlValue parse_toml(std::string_view text, const std::string& file) {
+  if (text.size() > kMaxBytes) {
+    throw Error(ExitCode::kInvalidLock, "file too large for a manifest or lock")
+        .where(file)
+        .why("it has " + std::to_string(text.size()) + " bytes, at most " +
+             std::to_string(kMaxBytes) + " are read");
+  }
+  try {
+    return convert(toml::parse(text));
+  } catch (const toml::parse_error& error) {
+    const auto& begin = error.source().begin;
+    throw Error(ExitCode::kInvalidLock, "not a TOML file")
+        .where(place(file, begin.line, begin.column))
+        .why(std::string(error.description()));
+  }
+}
+
+std::string toml_string(std::string_view text) {
+  std::string out = "\"";
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = utf8_sequence_length(text.substr(i));
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (length > 1) {
+      out += text.substr(i, length);
+    } else if (length == 0) {
+      out += "\\uFFFD";  // a TOML file is UTF-8 throughout
+    } else if (c == '"' || c == '\\') {
+      out += '\\';
+      out += text[i];
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (c < 0x20 || c == 0x7f) {
+      char buffer[8];
+      std::snprintf(buffer, sizeof buffer, "\\u%04X", c);
+      out += buffer;
+    } else {
+      out += text[i];
+    }
+    i += std::max<size_t>(length, 1);
+  }
+  return out + "\"";
+}
+
+Error toml_error(const std::string& file, const TomlValue& at, std::string what) {
+  return Error(ExitCode::kInvalidLock, std::move(what)).where(place(file, at.line, at.column));
+}
+
+}  // namespace eb
