@@ -1,5 +1,6 @@
 #include "bundler/stage/debian_base.hpp"
 
+#include <algorithm>
 #include <span>
 
 #include "bundler/stage/debian_layout.hpp"
@@ -135,6 +136,7 @@ std::vector<std::string> remove_dangling_links(Staging& staging) {
       again = true;
     }
   }
+  std::sort(removed.begin(), removed.end());
   return removed;
 }
 

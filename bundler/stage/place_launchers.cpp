@@ -105,6 +105,7 @@ std::string corrected_record(std::string_view text, const RelPath& record, const
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
+    const bool has_newline = end < text.size();
     text.remove_prefix(std::min(end + 1, text.size()));
     const size_t comma = line.find(',');
     const auto path = comma == std::string_view::npos || !line.starts_with("../")
@@ -118,7 +119,7 @@ std::string corrected_record(std::string_view text, const RelPath& record, const
     } else {
       out.append(line);
     }
-    out += '\n';
+    if (has_newline) out += '\n';
   }
   return out;
 }
