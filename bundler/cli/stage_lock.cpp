@@ -1,0 +1,178 @@
+#include "bundler/cli/stage_lock.hpp"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "bundler/artifact/wheel.hpp"
+#include "bundler/cli/embedded.hpp"
+#include "bundler/cli/release_notes.hpp"
+#include "bundler/lock/sources.hpp"
+#include "bundler/pack/output_file.hpp"
+#include "bundler/stage/archive_stage.hpp"
+#include "bundler/stage/debian_base.hpp"
+#include "bundler/stage/debian_package.hpp"
+#include "bundler/stage/place_launchers.hpp"
+#include "bundler/stage/wheel_install.hpp"
+#include "installer/base/error.hpp"
+
+namespace eb {
+namespace {
+
+constexpr char kOrigin[] = "envbundle";
+
+std::string origin_of(const Artifact& artifact) {
+  return artifact.version.empty() ? artifact.name : artifact.name + " " + artifact.version;
+}
+
+/// "3.11" of "3.11.2".
+std::string short_python(const std::string& version) {
+  const size_t first = version.find('.');
+  return first == std::string::npos ? version : version.substr(0, version.find('.', first + 1));
+}
+
+bool asked_by_manifest(const Artifact& artifact) {
+  return std::find(artifact.asked_by.begin(), artifact.asked_by.end(), "manifest") !=
+         artifact.asked_by.end();
+}
+
+void stage_artifact(const Lock& lock, const Artifact& artifact, const std::filesystem::path& path,
+                    Staging& staging, EventSink& events) {
+  const std::string origin = origin_of(artifact);
+  switch (artifact.kind) {
+    case ArtifactKind::kWheel: {
+      const Wheel wheel(path, artifact.file_name, origin);
+      const InstalledWheel done = install_wheel(
+          wheel, {.python = short_python(lock.python), .requested = asked_by_manifest(artifact)},
+          origin, staging);
+      for (const std::string& warning : done.warnings) events.on(Note{origin + ": " + warning});
+      return;
+    }
+    case ArtifactKind::kDeb: {
+      DebReader package(path, origin);
+      for (const std::string& link : stage_deb(package, origin, staging)) {
+        events.on(Note{origin + ": left out " + link});
+      }
+      return;
+    }
+    case ArtifactKind::kTar:
+      return stage_tar(path, artifact, staging);
+    case ArtifactKind::kFile:
+      return stage_file(path, artifact, staging);
+    case ArtifactKind::kFolder:
+      return stage_folder(path, artifact, staging);
+    case ArtifactKind::kRedist:
+    case ArtifactKind::kConda:
+      throw Error(ExitCode::kInvalidLock, "this kind of artifact cannot be staged yet")
+          .where(artifact.file_name)
+          .why("kind '" + std::string(to_string(artifact.kind)) + "'");
+  }
+}
+
+void stage_overlay(Staging& staging) {
+  for (const EmbeddedFile& file : embedded_overlay()) {
+    staging.add_file(RelPath(file.path), file.content, file.executable, kOrigin);
+  }
+}
+
+void place_launchers_in(const std::filesystem::path& work, Staging& staging, EventSink& events) {
+  const std::filesystem::path launcher = work / "envlaunch";
+  OutputFile file(launcher, 0755);
+  file.write(embedded_launcher(), 0);
+  file.commit();
+  for (const std::string& program : place_launchers(staging, launcher)) {
+    events.on(Note{"launcher: " + program});
+  }
+}
+
+}  // namespace
+
+std::filesystem::path ObtainedArtifacts::path_of(const Artifact& artifact) const {
+  if (artifact.kind == ArtifactKind::kFolder) return local_source(artifact, lock_folder);
+  const auto found = files.find(artifact.digest);
+  if (found == files.end()) {
+    throw Error(ExitCode::kInternal, "an artifact was not obtained").where(artifact.file_name);
+  }
+  return found->second;
+}
+
+size_t prune(const std::vector<std::string>& patterns, Staging& staging) {
+  std::vector<RelPath> matched;
+  for (const auto& [path, item] : staging.items()) {
+    if (std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+          return ::fnmatch(pattern.c_str(), path.str().c_str(), 0) == 0;
+        })) {
+      matched.push_back(path);
+    }
+  }
+  const size_t before = staging.items().size();
+  for (const RelPath& path : matched) {
+    // It may have gone with its directory.
+    if (staging.find(path) != nullptr) staging.remove(path);
+  }
+  return before - staging.items().size();
+}
+
+BytecodeResult stage_lock(const Lock& lock, const ObtainedArtifacts& artifacts,
+                          const std::filesystem::path& work, unsigned threads, Staging& staging,
+                          EventSink& events) {
+  const auto begun = std::chrono::steady_clock::now();
+  uint64_t total = 0;
+  for (const Artifact& artifact : lock.artifacts) total += artifact.size_bytes;
+  events.on(PhaseStarted{"stage", total, "bytes"});
+  uint64_t done = 0;
+  for (const Artifact& artifact : lock.artifacts) {
+    stage_artifact(lock, artifact, artifacts.path_of(artifact), staging, events);
+    done += artifact.size_bytes;
+    events.on(PhaseProgress{done});
+  }
+  staging.check_conflicts();
+  finish_debian_base(staging);
+  if (!lock.prune.empty()) {
+    events.on(Note{"pruned " + std::to_string(prune(lock.prune, staging)) + " entries"});
+  }
+  stage_overlay(staging);
+  stage_wheel_licences(staging);
+  stage_package_list(lock, staging);
+  place_launchers_in(work, staging, events);
+  for (const std::string& link : remove_dangling_links(staging)) {
+    events.on(Note{"removed a link to nothing: " + link});
+  }
+  staging.check_conflicts();
+  events.on(PhaseFinished{
+      "stage", std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count()});
+
+  const auto interpreter = staged_interpreter(staging);
+  if (!interpreter) return {};
+  BytecodeResult bytecode = compile_bytecode(staging, *interpreter, threads, events);
+  for (const std::string& file : bytecode.skipped) events.on(Note{"no bytecode: " + file});
+  return bytecode;
+}
+
+Tree tree_of(const Staging& staging) {
+  Tree tree{staging.root(), {}};
+  tree.entries.reserve(staging.items().size());
+  for (const auto& [path, item] : staging.items()) {
+    Entry entry{.path = path, .digest = {}, .target = {}};
+    switch (item.type) {
+      case Staging::Item::Type::kDirectory:
+        entry.type = EntryType::kDirectory;
+        break;
+      case Staging::Item::Type::kSymlink:
+        entry.type = EntryType::kSymlink;
+        entry.target = item.target;
+        break;
+      case Staging::Item::Type::kFile:
+        entry.type = EntryType::kFile;
+        entry.executable = item.executable;
+        entry.size_bytes = item.size_bytes;
+        entry.digest = item.digest;
+        break;
+    }
+    tree.entries.push_back(std::move(entry));
+  }
+  return tree;
+}
+
+}  // namespace eb
