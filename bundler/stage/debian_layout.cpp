@@ -91,6 +91,13 @@ constexpr std::array<std::string_view, 4> kUnusedBin = {"helpztags", "pdb3.11", 
 
 bool is_multiarch(std::string_view name) { return name.ends_with("-linux-gnu"); }
 
+bool is_unused_below_share(const Parts& parts) {
+  if (parts.size() < 3) return false;
+  // The same time zones twice more, for programs that nobody has.
+  if (parts[1] == "zoneinfo") return parts[2] == "posix" || parts[2] == "right";
+  return parts[1] == "git-core" && parts[2] == "contrib";
+}
+
 std::optional<RelPath> map_share(Parts parts) {
   if (parts.size() < 2) return std::nullopt;
   if (parts[1] == "doc") {
@@ -100,12 +107,7 @@ std::optional<RelPath> map_share(Parts parts) {
     parts[1] = "licenses";
   } else if (parts[1] == "common-licenses") {
     parts.insert(parts.begin() + 1, "licenses");
-  } else if (is_one_of(parts[1], kUnusedShare)) {
-    return std::nullopt;
-  } else if (parts[1] == "zoneinfo" && parts.size() > 2 &&
-             (parts[2] == "posix" || parts[2] == "right")) {
-    return std::nullopt;  // the same zones twice more, for programs that nobody has
-  } else if (parts[1] == "git-core" && parts.size() > 2 && parts[2] == "contrib") {
+  } else if (is_one_of(parts[1], kUnusedShare) || is_unused_below_share(parts)) {
     return std::nullopt;
   }
   return RelPath::parse(join(parts));

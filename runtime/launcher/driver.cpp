@@ -70,7 +70,7 @@ bool is_driver_library(View name) {
 }
 
 bool is_private_directory(const char* path) {
-  Stat info;
+  Stat info{};
   return stat(path, &info, AT_SYMLINK_NOFOLLOW) == 0 && (info.st_mode & kTypeMask) == kDirectory &&
          info.st_uid == effective_user() && (info.st_mode & 077) == 0;
 }
@@ -78,7 +78,7 @@ bool is_private_directory(const char* path) {
 /// A directory in which nobody else can replace what is ours: owned by root or us, and either not
 /// writable by others or sticky.
 bool is_safe_parent(const char* path) {
-  Stat info;
+  Stat info{};
   if (stat(path, &info) != 0 || (info.st_mode & kTypeMask) != kDirectory) return false;
   if (info.st_uid != 0 && info.st_uid != effective_user()) return false;
   return (info.st_mode & 022) == 0 || (info.st_mode & 01000) != 0;
@@ -104,22 +104,20 @@ const char* private_directory(char* const* envp, bool trust_environment) {
   return nullptr;
 }
 
-uint64_t mixed(uint64_t hash, const void* data, size_t size) {  // FNV-1a
-  for (size_t i = 0; i < size; ++i) {
-    hash = (hash ^ static_cast<const unsigned char*>(data)[i]) * 0x100000001b3u;
-  }
-  return hash;
-}
+/// FNV-1a, a number at a time.
+uint64_t mixed(uint64_t hash, uint64_t value) { return (hash ^ value) * 0x100000001b3u; }
 
 /// Changes when the driver in `place` is replaced.
-uint64_t fingerprint(const char* place, const char* library) {
-  uint64_t hash = mixed(0xcbf29ce484222325u, place, View(place).size);
-  for (const char* path : {place, library}) {
-    Stat info;
+uint64_t fingerprint(View place, const char* library) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (size_t i = 0; i < place.size; ++i) hash = mixed(hash, static_cast<unsigned char>(place[i]));
+  for (const char* path : {static_cast<const char*>(joined({place})), library}) {
+    Stat info{};
     if (stat(path, &info) != 0) continue;
-    const uint64_t facts[] = {info.st_dev, info.st_ino, static_cast<uint64_t>(info.st_mtime),
-                              static_cast<uint64_t>(info.st_mtime_nsec)};
-    hash = mixed(hash, facts, sizeof facts);
+    hash = mixed(hash, info.st_dev);
+    hash = mixed(hash, info.st_ino);
+    hash = mixed(hash, static_cast<uint64_t>(info.st_mtime));
+    hash = mixed(hash, static_cast<uint64_t>(info.st_mtime_nsec));
   }
   return hash;
 }
@@ -137,7 +135,7 @@ template <typename Use>
 bool for_each_name(const char* directory, Use use) {
   const long fd = open(directory, O_RDONLY | O_DIRECTORY);
   if (fd < 0) return false;
-  constexpr size_t kSize = 32 * 1024;
+  constexpr size_t kSize = size_t{32} * 1024;
   auto* const buffer = static_cast<char*>(allocate(kSize));
   long got;
   while ((got = list(fd, buffer, kSize)) > 0) {

@@ -6,7 +6,7 @@ namespace {
 constexpr int kMaxLinks = 40;  // as the kernel
 
 bool is_regular(const char* path) {
-  Stat info;
+  Stat info{};
   return stat(path, &info) == 0 && (info.st_mode & kTypeMask) == kRegular;
 }
 
@@ -106,7 +106,7 @@ const char* real_path(View path, long* error) {
 }
 
 bool is_same_file(const char* one, const char* other) {
-  Stat a, b;
+  Stat a{}, b{};
   return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 

@@ -20,7 +20,7 @@ void* memset(void* to, int value, size_t size) {
 namespace eb::launcher {
 namespace {
 
-constexpr size_t kChunkSize = 256 * 1024;
+constexpr size_t kChunkSize = size_t{256} * 1024;
 char* chunk_at = nullptr;
 char* chunk_end = nullptr;
 
@@ -193,7 +193,7 @@ Mapping map_file(const char* path) {
   const long fd = open(path, O_RDONLY | O_NONBLOCK);
   if (fd < 0) return {};
   Mapping out;
-  Stat info;
+  Stat info{};
   if (syscall(__NR_fstat, fd, word(&info)) == 0 && (info.st_mode & kTypeMask) == kRegular &&
       info.st_size > 0) {
     const long at = syscall(__NR_mmap, 0, info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
