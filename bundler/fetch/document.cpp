@@ -10,6 +10,7 @@
 #include "bundler/fetch/fetch.hpp"
 #include "bundler/fetch/redirect.hpp"
 #include "bundler/fetch/retry.hpp"
+#include "bundler/fetch/sigpipe_block.hpp"
 #include "bundler/fetch/url.hpp"
 #include "installer/base/error.hpp"
 #include "installer/base/file.hpp"
@@ -159,6 +160,7 @@ Attempt attempt(const std::string& url, const std::vector<std::string>& headers,
 HttpDocument fetch_document(const std::string& url, const std::vector<std::string>& headers,
                             size_t max_bytes, const FetchOptions& options) {
   if (const auto path = local_path(url)) return read_local(*path, url, max_bytes);
+  const SigpipeBlock no_sigpipe;
   const RetryLimits limits{.attempts = options.attempts,
                            .first_pause_s = options.backoff_seconds,
                            .max_pause_s = options.max_backoff_seconds};

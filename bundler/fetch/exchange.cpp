@@ -114,7 +114,8 @@ void Exchange::prepare(const ExchangeRequest& request, const FetchOptions& optio
   set(easy_, CURLOPT_USERAGENT, "envbundle/" EB_VERSION);
   set(easy_, CURLOPT_NOSIGNAL, 1L);
   set(easy_, CURLOPT_ERRORBUFFER, error_);
-  set(easy_, CURLOPT_BUFFERSIZE, kReceiveBuffer);
+  // Refused while a handle still has the buffer of a connection that failed, which is then in use.
+  curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, kReceiveBuffer);
   set(easy_, CURLOPT_CONNECTTIMEOUT, options.connect_timeout_seconds);
   set(easy_, CURLOPT_LOW_SPEED_LIMIT, options.low_speed_bytes_per_second);
   set(easy_, CURLOPT_LOW_SPEED_TIME, options.low_speed_seconds);

@@ -10,6 +10,7 @@
 
 #include "bundler/fetch/fetch_run.hpp"
 #include "bundler/fetch/partial_file.hpp"
+#include "bundler/fetch/sigpipe_block.hpp"
 #include "installer/base/error.hpp"
 #include "installer/base/file.hpp"
 #include "installer/base/worker_pool.hpp"
@@ -124,6 +125,7 @@ void fetch_missing(const ArtifactCache& cache, const std::vector<Wanted*>& missi
   for (const Wanted* file : missing) total += file->request->size_bytes;
   Phase phase(events, "fetch", total);
   std::vector<FetchFailure> failures;
+  const SigpipeBlock no_sigpipe;
   try {
     FetchRun run(cache, options, events);
     for (Wanted* file : missing) run.add(*file->request, &file->path);

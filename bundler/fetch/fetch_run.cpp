@@ -45,11 +45,18 @@ void FetchRun::add(const FetchRequest& request, std::filesystem::path* path) {
 template <typename Work>
 void FetchRun::run_beside(Job& job, State state, Work work) {
   job.state = state;
-  job.task = std::async(std::launch::async, [multi = multi_, work = std::move(work)] {
+  job.task_ended = false;
+  job.task = std::async(std::launch::async, [&job, multi = multi_, work = std::move(work)] {
+    // The future becomes ready only after this function; whoever is woken by it must not have to
+    // wait for a second wake-up.
     struct Wake {
+      Job& job;
       CURLM* multi;
-      ~Wake() { curl_multi_wakeup(multi); }
-    } const wake{multi};
+      ~Wake() {
+        job.task_ended = true;
+        curl_multi_wakeup(multi);
+      }
+    } const wake{job, multi};
     work();
   });
 }
@@ -177,7 +184,7 @@ void FetchRun::advance(Job& job) {
     case State::kPreparing:
     case State::kCopying:
     case State::kAdopting: {
-      if (job.task.wait_for(milliseconds(0)) != std::future_status::ready) return;
+      if (!job.task_ended) return;
       job.task.get();
       if (job.state == State::kPreparing) {
         prepared(job);

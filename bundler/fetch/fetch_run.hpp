@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <future>
@@ -53,6 +54,7 @@ class FetchRun {
     uint64_t peer_bytes = 0;
     std::unique_ptr<PartialFile> partial;  ///< made by the prepare task
     std::optional<std::filesystem::path> found;
+    std::atomic<bool> task_ended{false};
     std::future<void> task;  ///< last: it is waited for before the rest goes
   };
 

@@ -28,7 +28,8 @@ bool has_control_characters(const std::string& text) {
 
 RedirectVerdict judge_redirect(const RedirectContext& context,
                                const std::vector<std::string>& locations) {
-  if (locations.empty()) return refuse("redirects without saying where to");
+  if (locations.empty() || locations.front().empty())
+    return refuse("redirects without saying where to");
   const std::string& location = locations.front();
   if (std::any_of(locations.begin(), locations.end(),
                   [&](const std::string& other) { return other != location; })) {
