@@ -1,0 +1,159 @@
+#include "installer/install/unpack.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <mutex>
+#include <unordered_map>
+
+#include "installer/base/error.hpp"
+#include "installer/install/directory_cache.hpp"
+#include "installer/install/frame_pipeline.hpp"
+
+namespace eb {
+namespace {
+
+// Descriptors that all workers together keep open on directories (F119).
+constexpr size_t kOpenDirectories = 32;
+
+mode_t mode_of(const Entry& entry) { return entry.executable ? 0755 : 0644; }
+
+/// A file whose content lies in several frames: whoever comes first creates it, whoever writes the
+/// last part closes it.
+struct SpanningFile {
+  std::mutex mutex;
+  Fd fd;
+  uint64_t left = 0;  ///< bytes
+};
+
+class Unpacking {
+ public:
+  Unpacking(Sys& sys, const StreamLayout& layout, const Stage& stage, const UnpackOptions& options)
+      : sys(sys), index(layout.index()), stage(stage), options(options) {
+    for (const uint32_t entry : layout.spanning_files()) {
+      spanning[entry].left = index.entries[entry].size_bytes;
+    }
+  }
+
+  Fd create(DirectoryCache& directories, const Entry& entry) {
+    const int parent = directories.open(entry.path.parent());
+    const std::string name(entry.path.name());
+    Fd fd = create_at(sys, parent, name.c_str(), mode_of(entry), where(entry));
+    if (!options.modes.files_exact) {
+      if (const int r = sys.fchmod(fd.get(), mode_of(entry)); r < 0) {
+        throw system_error(-r, "cannot set the mode", where(entry));
+      }
+    }
+    return fd;
+  }
+
+  void finish(Fd fd, const Entry& entry) {
+    if (options.sync_files) {
+      if (const int r = sys.fsync(fd.get()); r < 0) {
+        throw system_error(-r, "cannot make the file durable", where(entry));
+      }
+    }
+    close_written(sys, std::move(fd), where(entry));
+  }
+
+  std::string where(const Entry& entry) const { return stage.where() + "/" + entry.path.str(); }
+
+  Sys& sys;
+  const Index& index;
+  const Stage& stage;
+  const UnpackOptions& options;
+  std::unordered_map<uint32_t, SpanningFile> spanning;  ///< its shape never changes after the start
+};
+
+class FileWriter final : public ContentConsumer {
+ public:
+  FileWriter(Unpacking& shared, const StopFlag& stop)
+      : shared_(shared),
+        stop_(stop),
+        directories_(shared.sys, shared.stage.fd(), kOpenDirectories / shared.options.jobs,
+                     shared.stage.where()) {}
+
+  void content(uint32_t number, uint64_t offset, Bytes data) override {
+    const Entry& entry = shared_.index.entries[number];
+    const auto spanning = shared_.spanning.find(number);
+    if (spanning != shared_.spanning.end()) {
+      write_part(spanning->second, entry, offset, data);
+      return;
+    }
+    stop_.check();
+    Fd fd = shared_.create(directories_, entry);
+    write_all(shared_.sys, fd.get(), data, shared_.where(entry));
+    shared_.finish(std::move(fd), entry);
+  }
+
+ private:
+  void write_part(SpanningFile& file, const Entry& entry, uint64_t offset, Bytes data) {
+    int fd = -1;
+    {
+      const std::lock_guard lock(file.mutex);
+      if (!file.fd) file.fd = shared_.create(directories_, entry);
+      fd = file.fd.get();
+    }
+    // Open until `left` is 0, and this part is not yet taken off it.
+    pwrite_all(shared_.sys, fd, data, offset, shared_.where(entry));
+    const std::lock_guard lock(file.mutex);
+    file.left -= data.size();
+    if (file.left == 0) shared_.finish(std::move(file.fd), entry);
+  }
+
+  Unpacking& shared_;
+  const StopFlag& stop_;
+  DirectoryCache directories_;
+};
+
+void make_directories(Sys& sys, const Index& index, const Stage& stage, const ModeBehaviour& modes,
+                      const StopFlag& stop) {
+  DirectoryCache directories(sys, stage.fd(), kOpenDirectories, stage.where());
+  for (const Entry& entry : index.entries) {
+    if (entry.type != EntryType::kDirectory) continue;
+    stop.check();
+    const int parent = directories.open(entry.path.parent());
+    const std::string name(entry.path.name());
+    const std::string where = directories.where(entry.path.str());
+    if (const int r = sys.mkdirat(parent, name.c_str(), 0755); r < 0) {
+      throw system_error(-r, "cannot make the folder", where);
+    }
+    if (modes.directories_exact) continue;
+    if (const int r = sys.fchmodat(parent, name.c_str(), 0755 | modes.inherited); r < 0) {
+      throw system_error(-r, "cannot set the folder's mode", where);
+    }
+  }
+}
+
+// Last of all: as long as files are written, there is no link that a path could lead through.
+void make_symlinks(Sys& sys, const Index& index, const Stage& stage, const StopFlag& stop) {
+  DirectoryCache directories(sys, stage.fd(), kOpenDirectories, stage.where());
+  for (const Entry& entry : index.entries) {
+    if (entry.type != EntryType::kSymlink) continue;
+    stop.check();
+    const int parent = directories.open(entry.path.parent());
+    const std::string name(entry.path.name());
+    if (const int r = sys.symlinkat(entry.target.c_str(), parent, name.c_str()); r < 0) {
+      throw system_error(-r, "cannot make the link", directories.where(entry.path.str()));
+    }
+  }
+}
+
+}  // namespace
+
+void unpack(Sys& sys, BundleSource& source, const VerifiedBundle& bundle, const Stage& stage,
+            const UnpackOptions& options, EventSink& events, const StopFlag& stop) {
+  const StreamLayout layout(bundle.index());
+  make_directories(sys, bundle.index(), stage, options.modes, stop);
+  Unpacking shared(sys, layout, stage, options);
+  run_frames(
+      source, bundle, layout, options.jobs, "unpack",
+      [&]() -> std::unique_ptr<ContentConsumer> {
+        return std::make_unique<FileWriter>(shared, stop);
+      },
+      events, stop);
+  make_symlinks(sys, bundle.index(), stage, stop);
+}
+
+}  // namespace eb
