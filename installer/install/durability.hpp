@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "installer/base/sys.hpp"
+#include "installer/format/index.hpp"
+#include "installer/install/host.hpp"
+
+namespace eb {
+
+/// What a file system can be believed to do when asked to keep data (FAULTS §6).
+struct Durability {
+  std::string file_system;  ///< "ext4", "NFS", "Lustre", …
+  bool by_syncfs = false;   ///< one syncfs() tells all errors; else every file is synced by itself
+  std::string promise;      ///< for the report
+};
+
+/// Judged by the magic number of statfs and, because syncfs tells errors only since Linux 5.8, by
+/// the kernel.
+Durability judge_durability(uint64_t statfs_type, const Host& host);
+
+/// Makes a staged release durable. `files_synced`: every file was fsynced when it was written.
+/// Throws Error; nothing is tried twice, because a second fsync of the same file may lie (F118).
+void make_durable(Sys& sys, int stage, const Index& index, const Durability& durability,
+                  bool files_synced, unsigned jobs, const std::string& where);
+
+}  // namespace eb

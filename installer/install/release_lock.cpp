@@ -1,0 +1,195 @@
+#include "installer/install/release_lock.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "installer/base/error.hpp"
+#include "installer/install/small_file.hpp"
+
+namespace eb {
+namespace {
+
+constexpr char kLockDir[] = "lock.d";
+constexpr char kOwnerFile[] = "owner";
+constexpr auto kLookAgain = std::chrono::milliseconds(500);
+constexpr auto kSleepStep = std::chrono::milliseconds(50);
+constexpr int kTries = 32;  // a directory that others make and remove at the same time
+
+std::string owner_path(const std::string& lock) {
+  return std::string(kLockDir) + "/" + lock + "/" + kOwnerFile;
+}
+
+// A lock directory and its owner file, by whatever name it has now.
+void remove_lock(Sys& sys, int state, const std::string& lock) noexcept {
+  sys.unlinkat(state, owner_path(lock).c_str(), 0);
+  sys.unlinkat(state, (std::string(kLockDir) + "/" + lock).c_str(), AT_REMOVEDIR);
+}
+
+std::string owner_text(const LockOwner& owner) {
+  return "process " + std::to_string(owner.pid) + " on " +
+         (owner.node.empty() ? "an unknown machine" : owner.node);
+}
+
+}  // namespace
+
+std::string encode_owner(const LockOwner& owner) {
+  return "node " + owner.node + "\nmachine " + owner.machine_id + "\nboot " + owner.boot_id +
+         "\nnamespace " + owner.pid_namespace + "\npid " + std::to_string(owner.pid) + "\nstart " +
+         owner.start + "\nnonce " + owner.nonce + "\n";
+}
+
+LockOwner parse_owner(const std::string& text) {
+  LockOwner out;
+  for (const std::string& line : lines_of(text)) {
+    const size_t blank = line.find(' ');
+    if (blank == std::string::npos) continue;
+    const std::string key = line.substr(0, blank);
+    const std::string value = line.substr(blank + 1);
+    if (key == "node") out.node = value;
+    if (key == "machine") out.machine_id = value;
+    if (key == "boot") out.boot_id = value;
+    if (key == "namespace") out.pid_namespace = value;
+    if (key == "pid") out.pid = static_cast<pid_t>(parse_number(value).value_or(0));
+    if (key == "start") out.start = value;
+    if (key == "nonce") out.nonce = value;
+  }
+  return out;
+}
+
+bool is_dead(Sys& sys, const LockOwner& owner, const Host& host) {
+  if (owner.boot_id.empty() || host.boot_id.empty()) return false;
+  if (owner.boot_id != host.boot_id) {
+    // Another boot: of this machine, or of another one. Cluster nodes may share a machine ID, and
+    // names such as localhost are everybody's.
+    return !owner.machine_id.empty() && owner.machine_id == host.machine_id &&
+           owner.node == host.node && !host.node.empty() && host.node != "localhost";
+  }
+  if (owner.pid_namespace.empty() || owner.pid_namespace != host.pid_namespace) return false;
+  // Without /proc nothing is known of anybody.
+  if (process_start(sys, host.root, host.pid).empty()) return false;
+  return process_start(sys, host.root, owner.pid) != owner.start;
+}
+
+// One attempt. False when a living owner holds the lock; `holder` is then told.
+bool ReleaseLock::take(const Host& host, LockOwner* holder) {
+  const int state = prefix_.state.get();
+  const std::string fresh = ".new-" + nonce_;
+  const std::string where = prefix_.at(kStateDir) + "/" + kLockDir;
+  const std::string fresh_path = std::string(kLockDir) + "/" + fresh;
+  const std::string lock_path = std::string(kLockDir) + "/" + release_;
+  const LockOwner self{host.node,
+                       host.machine_id,
+                       host.boot_id,
+                       host.pid_namespace,
+                       process_start(sys_, host.root, host.pid),
+                       nonce_,
+                       host.pid};
+  const std::string text = encode_owner(self);
+  for (int i = 0; i < kTries; ++i) {
+    try {
+      make_directory(sys_, state, kLockDir, 0755, where);
+      remove_lock(sys_, state, fresh);
+      make_directory(sys_, state, fresh_path.c_str(), 0755, where + "/" + fresh);
+      Fd owner = create_at(sys_, state, owner_path(fresh).c_str(), 0644, where);
+      write_all(sys_, owner.get(), as_bytes(text), where);
+      close_written(sys_, std::move(owner), where);
+    } catch (const Error&) {
+      remove_lock(sys_, state, fresh);
+      // Another run that ends may take the empty lock.d away at this moment.
+      if (i + 1 < kTries && sys_.faccessat(state, kLockDir, F_OK) == -ENOENT) continue;
+      throw;
+    }
+    // Onto an existing lock the rename fails, because that directory is not empty.
+    const int r = sys_.renameat(state, fresh_path.c_str(), state, lock_path.c_str());
+    const auto text_there = read_small_file(sys_, state, owner_path(release_), 4096);
+    if (text_there && parse_owner(*text_there).nonce == nonce_) return true;  // also if r < 0: F124
+    remove_lock(sys_, state, fresh);
+    if (r < 0 && r != -ENOTEMPTY && r != -EEXIST && r != -ENOENT && r != -ESTALE) {
+      throw system_error(-r, "cannot take the lock", where + "/" + release_);
+    }
+    if (!text_there) continue;  // freed meanwhile
+    *holder = parse_owner(*text_there);
+    if (!is_dead(sys_, *holder, host)) return false;
+    // Exactly one of those who want to clear the dead one away wins this rename.
+    const std::string dead = release_ + ".dead." + nonce_;
+    if (sys_.renameat(state, lock_path.c_str(), state,
+                      (std::string(kLockDir) + "/" + dead).c_str()) == 0) {
+      remove_lock(sys_, state, dead);
+    }
+  }
+  throw Error(ExitCode::kBusy, "the lock changes hands all the time").where(where + "/" + release_);
+}
+
+ReleaseLock ReleaseLock::try_acquire(Sys& sys, const Prefix& prefix, const std::string& release,
+                                     const Host& host, const std::string& nonce) {
+  ReleaseLock out(sys, prefix, release, nonce);
+  LockOwner holder;
+  out.held_ = out.take(host, &holder);
+  return out;
+}
+
+ReleaseLock ReleaseLock::acquire(Sys& sys, const Prefix& prefix, const std::string& release,
+                                 const Host& host, const std::string& nonce, unsigned wait_seconds,
+                                 const std::function<bool()>& is_done, EventSink& events,
+                                 const StopFlag& stop) {
+  using Clock = std::chrono::steady_clock;
+  ReleaseLock out(sys, prefix, release, nonce);
+  const auto deadline = Clock::now() + std::chrono::seconds(wait_seconds);
+  bool told = false;
+  while (true) {
+    stop.check();
+    LockOwner holder;
+    if (out.take(host, &holder)) {
+      out.held_ = true;
+      return out;
+    }
+    if (is_done()) return out;
+    if (!told) {
+      events.on(Warning{"waiting for " + owner_text(holder) + ", which works on " + release});
+      told = true;
+    }
+    const auto again = Clock::now() + kLookAgain;
+    while (Clock::now() < std::min(again, deadline)) {
+      stop.check();
+      std::this_thread::sleep_for(kSleepStep);
+    }
+    if (Clock::now() >= deadline) {
+      throw Error(ExitCode::kBusy, "another process works on this release")
+          .where(prefix.at(kStateDir) + "/" + kLockDir + "/" + release)
+          .why(owner_text(holder) + " holds the lock; waited " + std::to_string(wait_seconds) +
+               " s")
+          .hint("let it finish and run the same command again, or wait longer with --wait SECONDS")
+          .hint("if that process is gone, remove the folder named above");
+    }
+  }
+}
+
+ReleaseLock::ReleaseLock(ReleaseLock&& other) noexcept
+    : sys_(other.sys_),
+      prefix_(other.prefix_),
+      release_(std::move(other.release_)),
+      nonce_(std::move(other.nonce_)),
+      held_(std::exchange(other.held_, false)) {}
+
+ReleaseLock::~ReleaseLock() {
+  if (held_) release();
+}
+
+void ReleaseLock::release() noexcept {
+  // Renamed first, so that nobody sees a lock without owner.
+  const int state = prefix_.state.get();
+  const std::string gone = release_ + ".gone." + nonce_;
+  const std::string from = std::string(kLockDir) + "/" + release_;
+  const std::string to = std::string(kLockDir) + "/" + gone;
+  const auto owner = read_small_file(sys_, state, owner_path(release_), 4096);
+  if (!owner || parse_owner(*owner).nonce != nonce_) return;  // somebody took it over
+  if (sys_.renameat(state, from.c_str(), state, to.c_str()) == 0) remove_lock(sys_, state, gone);
+  sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);
+  held_ = false;
+}
+
+}  // namespace eb
