@@ -1,0 +1,298 @@
+#include "installer/install/install.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+
+#include "installer/base/error.hpp"
+#include "installer/install/publish.hpp"
+#include "installer/install/receipt.hpp"
+#include "installer/install/release_check.hpp"
+#include "installer/install/release_lock.hpp"
+#include "installer/install/small_file.hpp"
+#include "installer/install/stage.hpp"
+#include "installer/install/unpack.hpp"
+
+namespace eb {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+class InstallRun {
+ public:
+  InstallRun(Sys& sys, BundleSource& source, const VerifiedBundle& bundle, InstallPlan plan,
+             const TrustStore& trust, const Host& host, const InstallOptions& options,
+             EventSink& events, const StopFlag& stop)
+      : sys_(sys),
+        source_(source),
+        bundle_(bundle),
+        plan_(std::move(plan)),
+        trust_(trust),
+        host_(host),
+        options_(options),
+        events_(events),
+        stop_(stop),
+        nonce_(random_name()),
+        action_(plan_.action),
+        previous_(plan_.prefix.current),
+        path_(plan_.prefix.path) {}
+
+  InstallReport run() {
+    const auto begin = Clock::now();
+    try {
+      work();
+    } catch (Error& error) {
+      give_up();
+      describe_state(error);
+      throw;
+    } catch (const std::bad_alloc&) {
+      give_up();
+      Error error(ExitCode::kIo, "out of memory");
+      error.hint("give fewer --jobs, or raise the memory limit of this shell or job");
+      describe_state(error);
+      throw error;
+    } catch (...) {
+      give_up();
+      throw;
+    }
+    InstallReport report;
+    report.action = action_;
+    report.release = plan_.release;
+    report.id = plan_.id;
+    report.prefix = path_;
+    report.previous = previous_;
+    report.totals = plan_.totals;
+    report.durability = plan_.durability;
+    report.driver = plan_.driver;
+    report.seconds = seconds_since(begin);
+    return report;
+  }
+
+ private:
+  void work() {
+    if (action_ == InstallAction::kNothing) {
+      check_existing(plan_.prefix.dir.get());
+      finish_nothing();
+      return;
+    }
+    prefix_.emplace(make_prefix(sys_, std::move(plan_.prefix)));
+    if (action_ == InstallAction::kInstall) {
+      unpack_and_publish();
+    } else {
+      check_existing(prefix_->root.get());
+    }
+    stop_.check();
+    activate();
+  }
+
+  // Also repairs what a run that was killed after the flip left undone.
+  void finish_nothing() {
+    Prefix prefix = make_prefix(sys_, std::move(plan_.prefix));
+    make_top_links(sys_, prefix, bundle_.index(), events_);
+  }
+
+  void unpack_and_publish() {
+    const auto is_published = [this] {
+      return sys_.faccessat(prefix_->releases.get(), plan_.release.c_str(), F_OK) == 0;
+    };
+    lock_.emplace(ReleaseLock::acquire(sys_, *prefix_, plan_.release, host_, nonce_,
+                                       options_.wait_seconds, is_published, events_, stop_));
+    if (is_published()) {
+      // Another run was first. What is left to do is what a second run does.
+      check_existing(prefix_->root.get());
+      action_ = InstallAction::kActivate;
+      return;
+    }
+    remove_leftovers(sys_, *prefix_, host_, plan_.release, nonce_, events_);
+    stage_.emplace(sys_, *prefix_, plan_.release, nonce_);
+    const UnpackOptions unpack_options{plan_.workers.jobs, stage_->probe(host_, events_),
+                                       !plan_.durability.by_syncfs};
+    unpack(sys_, source_, bundle_, *stage_, unpack_options, events_, stop_);
+    write_bundle_files();
+    stop_.check();
+    sync();
+    stop_.check();
+    const PublishResult result =
+        publish(sys_, *prefix_, *stage_, plan_.release, nonce_, &is_published_);
+    if (result == PublishResult::kExistsAlready) {
+      stage_.reset();
+      check_existing(prefix_->root.get());
+      action_ = InstallAction::kActivate;
+    }
+  }
+
+  void write_bundle_files() {
+    const std::string where = stage_->where() + "/" + kBundleDir;
+    make_directory(sys_, stage_->fd(), kBundleDir, 0755, where);
+    const Fd dir = open_dir_at(sys_, stage_->fd(), kBundleDir, where);
+    const AcceptedSignature& accepted = bundle_.accepted().front();
+    Receipt receipt;
+    receipt.id = plan_.id;
+    receipt.nonce = nonce_;
+    receipt.name = meta(meta_key::kName);
+    receipt.counter = counter();
+    receipt.epoch = static_cast<int64_t>(parse_number(meta(meta_key::kEpoch)).value_or(0));
+    receipt.installed = host_.now;
+    receipt.installer = EB_VERSION;
+    receipt.signer = accepted.fingerprint;
+    receipt.trust = trust_.origin_of(accepted);
+    const std::string text = encode_receipt(receipt);
+    write_file(dir.get(), kIndexFile, bundle_.index_bytes(), where);
+    write_file(dir.get(), kSignaturesFile, bundle_.signature_bytes(), where);
+    write_file(dir.get(), kReceiptFile, as_bytes(text), where);
+  }
+
+  void write_file(int dir, const char* name, Bytes data, const std::string& folder) {
+    const std::string where = folder + "/" + name;
+    Fd fd = create_at(sys_, dir, name, 0644, where);
+    write_all(sys_, fd.get(), data, where);
+    if (const int r = sys_.fchmod(fd.get(), 0644); r < 0) {
+      throw system_error(-r, "cannot set the mode", where);
+    }
+    close_written(sys_, std::move(fd), where);
+  }
+
+  void sync() {
+    const auto begin = Clock::now();
+    events_.on(PhaseStarted{"sync", 0, "files"});
+    make_durable(sys_, stage_->fd(), bundle_.index(), plan_.durability, !plan_.durability.by_syncfs,
+                 plan_.workers.jobs, stage_->where());
+    events_.on(PhaseFinished{"sync", seconds_since(begin)});
+  }
+
+  // A release that is there is used as it is only when nothing of it is missing or of another size.
+  void check_existing(int root) {
+    const std::string where = path_ + "/" + kReleasesDir + "/" + plan_.release;
+    const std::string below = std::string(kReleasesDir) + "/" + plan_.release;
+    const Fd release =
+        open_at(sys_, root, below.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, where);
+    const std::string index_path = std::string(kBundleDir) + "/" + kIndexFile;
+    const std::vector<std::byte> index =
+        read_file_at(sys_, release.get(), index_path.c_str(), bundle_.index_bytes().size(),
+                     where + "/" + index_path);
+    std::string problem;
+    if (index != bundle_.index_bytes()) {
+      problem = index_path + ": is not the bundle's";
+    } else {
+      const ReleaseCheckOptions options{
+          .contents = false, .added = false, .jobs = plan_.workers.jobs};
+      const ReleaseCheck check =
+          check_release(sys_, release.get(), where, bundle_.index(), options, events_, stop_);
+      if (!check.differences.empty()) {
+        const Difference& first = check.differences.front();
+        problem = first.path + ": " + first.detail;
+        if (check.differences.size() > 1) {
+          problem += ", and " + std::to_string(check.differences.size() - 1) + " more";
+        }
+      }
+    }
+    if (problem.empty()) return;
+    throw Error(ExitCode::kDigestMismatch, "the release is installed, but damaged")
+        .where(where)
+        .why(problem)
+        .hint("see all of it: envinstall verify " + path_)
+        .hint("remove it with 'envinstall uninstall' and install the bundle again");
+  }
+
+  void activate() {
+    make_top_links(sys_, *prefix_, bundle_.index(), events_);
+    try {
+      flip_current(sys_, *prefix_, plan_.release, nonce_);
+    } catch (const Error&) {
+      is_current_ = now_current();
+      throw;
+    }
+    is_current_ = true;
+    drop_top_links(sys_, prefix_->root.get(), &bundle_.index());
+    raise_floor();
+    append_log(sys_, prefix_->state.get(), host_.now,
+               (action_ == InstallAction::kInstall ? "installed " : "activated ") + plan_.release +
+                   " id " + plan_.id + " signer " + bundle_.accepted().front().fingerprint +
+                   " uid " + std::to_string(host_.uid) +
+                   (options_.allow_downgrade ? " with --allow-downgrade" : ""));
+  }
+
+  void raise_floor() {
+    Floor& floor = plan_.floor;
+    uint64_t& known = floor.counters[meta(meta_key::kName)];
+    // A downgrade that was allowed is not undone by the next install of the same bundle.
+    known = options_.allow_downgrade ? counter() : std::max(known, counter());
+    const auto epoch = static_cast<int64_t>(parse_number(meta(meta_key::kEpoch)).value_or(0));
+    floor.newest = std::max({floor.newest, epoch, host_.now});
+    try {
+      write_floor(sys_, prefix_->state.get(), floor, prefix_->at(kStateDir) + "/floor");
+    } catch (const Error& error) {
+      // The release is the active one already; its receipt holds the same number.
+      events_.on(Warning{"cannot record the release counter: " + error.why()});
+    }
+  }
+
+  void give_up() {
+    stage_.reset();
+    lock_.reset();
+    if (prefix_ && !is_published_) unmake_prefix(sys_, *prefix_);
+  }
+
+  bool now_current() {
+    try {
+      return read_current(sys_, prefix_->root.get(), path_) == plan_.release;
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
+  void describe_state(Error& error) const {
+    const std::string still =
+        previous_ ? "release " + *previous_ + " is still the active one" : "no release is active";
+    if (is_current_) {
+      error.hint("release " + plan_.release + " is the active one now");
+    } else if (is_published_ || action_ != InstallAction::kInstall) {
+      error.hint("release " + plan_.release + " is installed, but " + still +
+                 "; the same command again will finish");
+    } else {
+      error.hint("nothing was installed; " + still);
+    }
+  }
+
+  std::string meta(const char* key) const {
+    const auto at = bundle_.index().meta.find(key);
+    return at == bundle_.index().meta.end() ? std::string() : at->second;
+  }
+  uint64_t counter() const { return parse_number(meta(meta_key::kCounter)).value_or(0); }
+
+  Sys& sys_;
+  BundleSource& source_;
+  const VerifiedBundle& bundle_;
+  InstallPlan plan_;
+  const TrustStore& trust_;
+  const Host& host_;
+  const InstallOptions& options_;
+  EventSink& events_;
+  const StopFlag& stop_;
+  const std::string nonce_;
+  InstallAction action_;
+  const std::optional<std::string> previous_;
+  const std::string path_;
+  std::optional<Prefix> prefix_;
+  std::optional<ReleaseLock> lock_;
+  std::optional<Stage> stage_;
+  bool is_published_ = false;
+  bool is_current_ = false;
+};
+
+}  // namespace
+
+InstallReport install(Sys& sys, BundleSource& source, const VerifiedBundle& bundle,
+                      InstallPlan plan, const TrustStore& trust, const Host& host,
+                      const InstallOptions& options, EventSink& events, const StopFlag& stop) {
+  InstallRun run(sys, source, bundle, std::move(plan), trust, host, options, events, stop);
+  return run.run();
+}
+
+}  // namespace eb

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "installer/install/bundle_source.hpp"
+#include "installer/install/host.hpp"
+#include "installer/install/install_plan.hpp"
+#include "installer/install/stop_flag.hpp"
+#include "installer/install/trust_store.hpp"
+
+namespace eb {
+
+struct InstallReport {
+  InstallAction action = InstallAction::kInstall;  ///< what was done in the end
+  std::string release;
+  std::string id;
+  std::string prefix;                   ///< absolute
+  std::optional<std::string> previous;  ///< what was current before
+  IndexTotals totals;
+  double seconds = 0;
+  Durability durability;
+  DriverReport driver;
+};
+
+/// Carries a plan out (FAULTS §4). `plan` is consumed. On any error or stop request: what was
+/// staged is removed, the releases that were there stay as they are, `current` names what it named
+/// – the Error's last hint says so, and what to expect. Runs of several processes on one prefix
+/// converge.
+InstallReport install(Sys& sys, BundleSource& source, const VerifiedBundle& bundle,
+                      InstallPlan plan, const TrustStore& trust, const Host& host,
+                      const InstallOptions& options, EventSink& events, const StopFlag& stop);
+
+}  // namespace eb

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "installer/format/verified_bundle.hpp"
+#include "installer/install/driver_probe.hpp"
+#include "installer/install/durability.hpp"
+#include "installer/install/floor.hpp"
+#include "installer/install/frame_pipeline.hpp"
+#include "installer/install/prefix.hpp"
+#include "installer/install/preflight.hpp"
+
+namespace eb {
+
+struct InstallOptions {
+  std::string prefix;
+  bool create_parents = false;
+  bool allow_downgrade = false;
+  unsigned jobs = 0;            ///< 0 = as many as may run at once
+  uint64_t max_bytes = 0;       ///< of files; 0 = no limit
+  unsigned wait_seconds = 600;  ///< for another run that works on the same release
+};
+
+enum class InstallAction {
+  kInstall,   ///< unpack, publish, make current
+  kActivate,  ///< the release is there; only `current` changes
+  kNothing,   ///< the release is there and current
+};
+
+/// What an install will do; printed by --dry-run. Making it changes nothing.
+struct InstallPlan {
+  InstallAction action = InstallAction::kInstall;
+  std::string release;
+  std::string id;
+  PrefixView prefix;  ///< holds the descriptor that the install will use
+  IndexTotals totals;
+  SpaceReport space;
+  WorkerBudget workers;
+  Durability durability;
+  DriverReport driver;
+  Floor floor;
+};
+
+/// Runs every check that needs no writing, in this order: policy, prefix, space. Throws Error.
+InstallPlan plan_install(Sys& sys, const VerifiedBundle& bundle, const Host& host,
+                         const InstallOptions& options, bool is_stream, EventSink& events);
+
+}  // namespace eb
