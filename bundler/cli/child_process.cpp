@@ -54,6 +54,7 @@ pid_t spawn(const ChildProcess& child, int input, int output, int errors) {
   posix_spawn_file_actions_adddup2(&settings.actions, output, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&settings.actions, errors, STDERR_FILENO);
   posix_spawn_file_actions_adddup2(&settings.actions, input, kInputDescriptor);
+  posix_spawn_file_actions_addclosefrom_np(&settings.actions, kInputDescriptor + 1);
   // Signals are blocked or ignored here (interruption.cpp), and a child would inherit that.
   sigset_t none;
   sigset_t reset;
