@@ -82,7 +82,7 @@ std::filesystem::path ArtifactCache::partial_path(const Sha256& digest) const {
 std::optional<std::filesystem::path> ArtifactCache::find(const Sha256& digest, uint64_t size_bytes,
                                                          bool* poisoned) const {
   if (poisoned != nullptr) *poisoned = false;
-  const std::filesystem::path path = path_of(digest);
+  std::filesystem::path path = path_of(digest);
   const std::string where = path.string();
   const int raw =
       sys_->openat(AT_FDCWD, path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
@@ -132,7 +132,7 @@ void ArtifactCache::remove_poisoned(const std::filesystem::path& path, ino_t ino
 
 std::filesystem::path ArtifactCache::adopt(const std::filesystem::path& file,
                                            const Sha256& digest) const {
-  const std::filesystem::path path = path_of(digest);
+  std::filesystem::path path = path_of(digest);
   make_directories(*sys_, path.parent_path());
   const Fd fd = open_at(*sys_, AT_FDCWD, file.c_str(), O_RDONLY | O_NOFOLLOW, 0, file.string());
   // Nobody should edit a file whose name is its digest; failing to say so is no reason to stop.

@@ -165,7 +165,7 @@ uint64_t partial_size_on_disk(const ArtifactCache& cache, const Sha256& digest) 
 }
 
 void remove_stale_partials(const ArtifactCache& cache) {
-  constexpr time_t kStaleSeconds = 24 * 3600;
+  constexpr time_t kStaleSeconds = time_t{24} * 3600;
   const std::filesystem::path directory = cache.partial_directory();
   const Fd dir = open_at(cache.sys(), AT_FDCWD, directory.c_str(), O_RDONLY | O_DIRECTORY, 0,
                          directory.string());

@@ -1,6 +1,7 @@
 #include "bundler/fetch/transfer.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 
 #include "bundler/fetch/redirect.hpp"
@@ -23,7 +24,7 @@ bool starts_on_loopback(const std::string& url) {
 }
 
 std::string seconds_text(double seconds) {
-  const auto tenths = static_cast<uint64_t>(seconds * 10 + 0.5);
+  const long tenths = std::lround(seconds * 10);
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
 }
 
