@@ -62,10 +62,16 @@ class SourceFinder {
   std::unique_ptr<State> state_;
 };
 
-/// What fetch_all() needs for `lock`: every artifact but folders. Places are looked up, several at
-/// a time, only for files that are not in `cache` yet, so a full cache needs no network.
+/// What fetch_all() needs for `lock`: every artifact but folders, in the lock's order. Places are
+/// looked up, several at a time, only for files that are not in `cache` yet.
 std::vector<FetchRequest> fetch_requests(const Lock& lock, SourceFinder& finder,
-                                         const ArtifactCache& cache, EventSink& events);
+                                         const ArtifactCache& cache);
+
+/// Obtains every artifact but folders, in the lock's order; what fetch_all() throws. A full cache
+/// needs no network.
+std::vector<FetchResult> fetch_artifacts(const Lock& lock, SourceFinder& finder,
+                                         const ArtifactCache& cache, const FetchOptions& options,
+                                         EventSink& events);
 
 /// Where a folder (or another artifact named by path) of a lock lies on this machine.
 std::filesystem::path local_source(const Artifact& artifact,
