@@ -210,6 +210,26 @@ class Reader {
     }
   }
 
+  // A local header has both sizes there (APPNOTE 4.5.3); some writers repeat sizes that the header
+  // itself holds, which is no contradiction.
+  void apply_local_zip64(const Extra& extra, uint64_t& size_bytes,
+                         uint64_t& compressed_bytes) const {
+    if (!extra.zip64 || extra.zip64->size() != 16) {
+      apply_zip64(extra, {&size_bytes, &compressed_bytes});
+      return;
+    }
+    ByteReader reader(*extra.zip64);
+    for (uint64_t* field : {&size_bytes, &compressed_bytes}) {
+      const uint64_t value = reader.u64();
+      if (*field == kFull32) {
+        *field = value;
+      } else if (*field != value) {
+        fail("a zip entry whose ZIP64 fields contradict its header",
+             "sizes " + std::to_string(value) + " and " + std::to_string(*field));
+      }
+    }
+  }
+
   std::vector<Central> read_central(const Directory& directory) {
     const auto data =
         file_.read_exactly(directory.offset, static_cast<size_t>(directory.size_bytes));
@@ -335,7 +355,7 @@ class Reader {
                                as_text(extra.unicode_path->subspan(5)) != central.raw_name)) {
       fail("a zip entry with two names", "the Unicode path field has another one");
     }
-    apply_zip64(extra, {&size_bytes, &compressed_bytes});
+    apply_local_zip64(extra, size_bytes, compressed_bytes);
     const bool descriptor = (flags & kHasDescriptor) != 0;
     const auto agree = [descriptor](uint64_t local, uint64_t central_value) {
       return local == central_value || (descriptor && local == 0);
