@@ -28,6 +28,7 @@ struct Sha256 {
   /// Exactly 64 hexadecimal digits, either case. Throws Error(kInvalidLock) on anything else.
   static Sha256 from_hex(std::string_view text);
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the rewritten "< 0" for a pointer
   auto operator<=>(const Sha256&) const = default;
 };
 
