@@ -28,6 +28,7 @@ constexpr uint64_t kMaxMetadataBytes = uint64_t{8} << 20;
 struct Directory {
   uint64_t offset = 0;
   uint64_t size_bytes = 0;
+  uint64_t end_bytes = 0;  ///< of what follows it
 };
 
 struct Entry {
@@ -37,8 +38,9 @@ struct Entry {
   uint64_t offset = 0;
 };
 
-/// `tail` ends where the file ends and begins at `tail_offset`.
-std::optional<Directory> find_directory(std::string_view tail, uint64_t tail_offset) {
+/// `tail` ends where the file ends. What stands between the directory and the end is skipped as
+/// the layout has it, so the place in the file need not be known.
+std::optional<Directory> find_directory(std::string_view tail) {
   if (tail.size() < kEndSize) return std::nullopt;
   for (size_t at = tail.size() - kEndSize + 1; at-- > 0;) {
     ByteReader end(as_bytes(tail.substr(at)));
@@ -48,18 +50,18 @@ std::optional<Directory> find_directory(std::string_view tail, uint64_t tail_off
     out.size_bytes = end.u32();
     out.offset = end.u32();
     if (end.u16() != tail.size() - at - kEndSize) continue;  // not the comment's length
+    out.end_bytes = tail.size() - at;
     if (out.offset != 0xffffffff && out.size_bytes != 0xffffffff) return out;
-    if (at < kEnd64LocatorSize) return std::nullopt;
+    if (at < kEnd64LocatorSize + kEnd64Size) return std::nullopt;
     ByteReader locator(as_bytes(tail.substr(at - kEnd64LocatorSize)));
     if (locator.u32() != kEnd64LocatorSignature) return std::nullopt;
-    locator.take(4);
-    const uint64_t end64 = locator.u64();
-    if (end64 < tail_offset || end64 - tail_offset > tail.size()) return std::nullopt;
-    ByteReader record(as_bytes(tail.substr(end64 - tail_offset)));
-    if (record.left() < kEnd64Size || record.u32() != kEnd64Signature) return std::nullopt;
+    const size_t record_at = at - kEnd64LocatorSize - kEnd64Size;
+    ByteReader record(as_bytes(tail.substr(record_at)));
+    if (record.u32() != kEnd64Signature) return std::nullopt;
     record.take(36);
     out.size_bytes = record.u64();
     out.offset = record.u64();
+    out.end_bytes = tail.size() - record_at;
     return out;
   }
   return std::nullopt;
@@ -128,12 +130,31 @@ std::optional<std::string> inflated(std::string_view packed, uint64_t plain_byte
 
 }  // namespace
 
+std::optional<uint64_t> archive_size_of_tail(std::string_view tail) {
+  const auto directory = find_directory(tail);
+  if (!directory) return std::nullopt;
+  constexpr uint64_t kMaxFile = uint64_t{1} << 40;
+  if (directory->offset > kMaxFile || directory->size_bytes > kMaxFile) return std::nullopt;
+  return directory->offset + directory->size_bytes + directory->end_bytes;
+}
+
+std::optional<uint64_t> read_remote_size(const std::string& url, const FetchOptions& options) {
+  try {
+    const HttpDocument tail =
+        fetch_document(url, {"Range: bytes=-" + std::to_string(kTailBytes)}, kTailBytes, options);
+    if (tail.status == 200) return tail.body.size();  // all of it, smaller than what was asked for
+    return tail.status == 206 ? archive_size_of_tail(tail.body) : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;  // it sends the whole file
+  }
+}
+
 std::optional<std::string> read_metadata_by_ranges(uint64_t file_size, const RangeReader& read) {
   const uint64_t tail_size = std::min(file_size, kTailBytes);
   const uint64_t tail_offset = file_size - tail_size;
   const auto tail = read(tail_offset, tail_size);
   if (!tail) return std::nullopt;
-  const auto directory = find_directory(*tail, tail_offset);
+  const auto directory = find_directory(*tail);
   if (!directory || directory->size_bytes > kMaxDirectoryBytes || directory->offset > file_size ||
       directory->size_bytes > file_size - directory->offset) {
     return std::nullopt;
