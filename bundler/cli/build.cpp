@@ -28,14 +28,14 @@ struct BuildOptions {
   std::string not_after;
 };
 
-std::string default_key(const Environment& environment) {
+std::string default_key(const BundlerEnvironment& environment) {
   const std::string config =
       environment.variable_or("XDG_CONFIG_HOME", environment.variable_or("HOME", "") + "/.config");
   return config + "/envbundle/signing_key";
 }
 
 std::vector<std::unique_ptr<SigningKey>> load_keys(const BuildOptions& options,
-                                                   const Environment& environment) {
+                                                   const BundlerEnvironment& environment) {
   std::vector<std::string> files = options.keys;
   if (files.empty()) {
     files.push_back(default_key(environment));
@@ -64,7 +64,8 @@ std::vector<std::unique_ptr<SigningKey>> load_keys(const BuildOptions& options,
 
 /// The installer that belongs to this program: beside it, where packages put it, or where the build
 /// of the project does.
-std::filesystem::path find_installer(const BuildOptions& options, const Environment& environment) {
+std::filesystem::path find_installer(const BuildOptions& options,
+                                     const BundlerEnvironment& environment) {
   if (options.no_installer) return {};
   if (!options.installer.empty()) return options.installer;
   const std::filesystem::path here = environment.program.parent_path();
@@ -101,7 +102,7 @@ int level_of(const BuildOptions& options) {
 }
 
 void print_report(const BuildOptions& options, const BuildRequest& request,
-                  const BuildReport& report, Environment& environment) {
+                  const BuildReport& report, BundlerEnvironment& environment) {
   if (options.common.json) {
     nlohmann::ordered_json signers = nlohmann::ordered_json::array();
     for (const auto& key : request.keys) signers.push_back(key->public_key().fingerprint());
@@ -136,7 +137,7 @@ void print_report(const BuildOptions& options, const BuildRequest& request,
                   << "\n";
 }
 
-ExitCode build(const BuildOptions& options, Environment& environment) {
+ExitCode build(const BuildOptions& options, BundlerEnvironment& environment) {
   BuildRequest request;
   request.lock = read_lock(options.lock);
   request.sources = options.sources;
@@ -218,7 +219,9 @@ void add_build_command(CLI::App& app, ChosenCommand& chosen) {
       "key");
   command->callback([options, &chosen] {
     chosen.json = options->common.json;
-    chosen.run = [options](Environment& environment) { return build(*options, environment); };
+    chosen.run = [options](BundlerEnvironment& environment) {
+      return build(*options, environment);
+    };
   });
 }
 

@@ -112,7 +112,7 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error,
       .hint(help);
 }
 
-void show_error(const Error& error, bool json, Environment& environment) {
+void show_error(const Error& error, bool json, BundlerEnvironment& environment) {
   if (interrupted()) wait_for_the_end();
   environment.err << render_error(kProgram, error) << std::flush;
   if (json) {
@@ -144,7 +144,7 @@ void add_jobs_option(CLI::App& app, CommonOptions& options) {
       ->check(CLI::Range(1U, 1024U));
 }
 
-ProgressStyle progress_style(const CommonOptions& options, const Environment& environment) {
+ProgressStyle progress_style(const CommonOptions& options, const BundlerEnvironment& environment) {
   ProgressStyle style;
   style.terminal = environment.err_is_terminal && environment.variable_or("TERM", "") != "dumb";
   style.color = style.terminal && environment.variable_or("NO_COLOR", "").empty();
@@ -154,7 +154,7 @@ ProgressStyle progress_style(const CommonOptions& options, const Environment& en
   return style;
 }
 
-int run_envbundle(const std::vector<std::string>& arguments, Environment& environment) {
+int run_envbundle(const std::vector<std::string>& arguments, BundlerEnvironment& environment) {
   CLI::App app("Makes signed bundles of whole environments for machines without internet.",
                kProgram);
   app.set_help_flag("-h,--help", "Print this help");

@@ -23,7 +23,7 @@ struct CommonOptions {
 
 /// What the command line chose: a command with its options, ready to run.
 struct ChosenCommand {
-  std::function<ExitCode(Environment&)> run;
+  std::function<ExitCode(BundlerEnvironment&)> run;
   bool json = false;
 };
 
@@ -31,7 +31,7 @@ void add_common_options(CLI::App& app, CommonOptions& options);
 /// -j, for the commands that work in parallel.
 void add_jobs_option(CLI::App& app, CommonOptions& options);
 /// What a reporter needs to know of options and environment.
-ProgressStyle progress_style(const CommonOptions& options, const Environment& environment);
+ProgressStyle progress_style(const CommonOptions& options, const BundlerEnvironment& environment);
 
 // One file a command, each adds itself.
 void add_lock_command(CLI::App& app, ChosenCommand& chosen);

@@ -9,7 +9,7 @@
 namespace eb {
 
 /// What a command may know of the world outside its options, so that a test can run it in process.
-struct Environment {
+struct BundlerEnvironment {
   std::ostream& out;  ///< results
   std::ostream& err;  ///< everything else
   bool err_is_terminal = false;

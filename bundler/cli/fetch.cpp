@@ -12,7 +12,7 @@ struct FetchCommandOptions {
   std::string lock;
 };
 
-ExitCode fetch(const FetchCommandOptions& options, Environment& environment) {
+ExitCode fetch(const FetchCommandOptions& options, BundlerEnvironment& environment) {
   ProgressReporter events(environment.err, progress_style(options.common, environment));
   const LockFile lock = read_lock(options.lock);
   const Obtained obtained = obtain(lock, options.sources, events);
@@ -53,7 +53,9 @@ void add_fetch_command(CLI::App& app, ChosenCommand& chosen) {
       "\nExample:\n  envbundle fetch manifests/python-small.lock");
   command->callback([options, &chosen] {
     chosen.json = options->common.json;
-    chosen.run = [options](Environment& environment) { return fetch(*options, environment); };
+    chosen.run = [options](BundlerEnvironment& environment) {
+      return fetch(*options, environment);
+    };
   });
 }
 

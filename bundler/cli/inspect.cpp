@@ -93,7 +93,7 @@ std::string entry_line(const Entry& entry) {
 }
 
 void print_json(const InspectOptions& options, const BundleHeader& header, const Index& index,
-                Environment& environment) {
+                BundlerEnvironment& environment) {
   const IndexTotals sums = totals(index);
   Json record = {{"bundle", options.bundle},
                  {"id", header.prologue.index_digest.hex()},
@@ -121,7 +121,7 @@ void print_json(const InspectOptions& options, const BundleHeader& header, const
 }
 
 void print_text(const InspectOptions& options, const BundleHeader& header, const Index& index,
-                Environment& environment) {
+                BundlerEnvironment& environment) {
   const IndexTotals sums = totals(index);
   const auto line = [&](const std::string& name, const std::string& value) {
     environment.out << name << std::string(name.size() < 14 ? 14 - name.size() : 1, ' ')
@@ -150,7 +150,7 @@ void print_text(const InspectOptions& options, const BundleHeader& header, const
   }
 }
 
-ExitCode inspect(const InspectOptions& options, Environment& environment) {
+ExitCode inspect(const InspectOptions& options, BundlerEnvironment& environment) {
   const BundleHeader header = read_bundle_header(options.bundle);
   const Index index = parse_index(header.index);
   extract(options, header);
@@ -186,7 +186,9 @@ void add_inspect_command(CLI::App& app, ChosenCommand& chosen) {
       "    -s sigs/signature-1.sig < index");
   command->callback([options, &chosen] {
     chosen.json = options->common.json;
-    chosen.run = [options](Environment& environment) { return inspect(*options, environment); };
+    chosen.run = [options](BundlerEnvironment& environment) {
+      return inspect(*options, environment);
+    };
   });
 }
 

@@ -13,7 +13,7 @@ struct KeygenOptions {
   std::string comment = "envbundle";
 };
 
-ExitCode keygen(const KeygenOptions& options, Environment& environment) {
+ExitCode keygen(const KeygenOptions& options, BundlerEnvironment& environment) {
   const std::string type = options.type == "ed25519" ? "ssh-ed25519" : "ecdsa-sha2-nistp256";
   const SshPublicKey key = write_new_key(options.file, type, options.comment);
   if (options.common.json) {
@@ -55,7 +55,9 @@ void add_keygen_command(CLI::App& app, ChosenCommand& chosen) {
       "\nExample:\n  envbundle keygen ~/.config/envbundle/signing_key");
   command->callback([options, &chosen] {
     chosen.json = options->common.json;
-    chosen.run = [options](Environment& environment) { return keygen(*options, environment); };
+    chosen.run = [options](BundlerEnvironment& environment) {
+      return keygen(*options, environment);
+    };
   });
 }
 

@@ -38,7 +38,8 @@ nlohmann::ordered_json names_of(const std::vector<Artifact>& artifacts) {
 }
 
 void print_result(const LockCommandOptions& options, const Lock& lock,
-                  const std::optional<Lock>& previous, bool written, Environment& environment) {
+                  const std::optional<Lock>& previous, bool written,
+                  BundlerEnvironment& environment) {
   const std::string file = options.lock_file().string();
   const LockDiff diff = previous ? diff_locks(*previous, lock) : LockDiff{};
   if (options.common.json) {
@@ -74,7 +75,7 @@ std::optional<Lock> read_previous(const std::filesystem::path& file) {
 }
 
 ExitCode check_lock(const LockCommandOptions& options, const Manifest& manifest,
-                    const std::optional<Lock>& previous, Environment& environment) {
+                    const std::optional<Lock>& previous, BundlerEnvironment& environment) {
   const std::filesystem::path file = options.lock_file();
   std::vector<std::string> reasons{"there is no lock"};
   if (previous) {
@@ -94,7 +95,7 @@ ExitCode check_lock(const LockCommandOptions& options, const Manifest& manifest,
       .hint("`envbundle lock " + options.manifest + "` renews it");
 }
 
-ExitCode make(const LockCommandOptions& options, Environment& environment) {
+ExitCode make(const LockCommandOptions& options, BundlerEnvironment& environment) {
   ProgressReporter events(environment.err, progress_style(options.common, environment));
   const std::filesystem::path file = options.lock_file();
   const Manifest manifest = load_manifest(options.manifest);
@@ -151,7 +152,7 @@ void add_lock_command(CLI::App& app, ChosenCommand& chosen) {
       "\nExample:\n  envbundle lock manifests/python-small.toml --upgrade=numpy");
   command->callback([options, &chosen] {
     chosen.json = options->common.json;
-    chosen.run = [options](Environment& environment) { return make(*options, environment); };
+    chosen.run = [options](BundlerEnvironment& environment) { return make(*options, environment); };
   });
 }
 

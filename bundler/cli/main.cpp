@@ -24,7 +24,7 @@ unsigned columns_of(int fd) {
 
 int main(int argc, char** argv) {
   eb::handle_interruptions();
-  eb::Environment environment{
+  eb::BundlerEnvironment environment{
       .out = std::cout,
       .err = std::cerr,
       .err_is_terminal = ::isatty(STDERR_FILENO) != 0,

@@ -44,7 +44,7 @@ void refresh_checksum(const std::filesystem::path& bundle) {
   }
 }
 
-ExitCode sign(const SignOptions& options, Environment& environment) {
+ExitCode sign(const SignOptions& options, BundlerEnvironment& environment) {
   const BundleHeader header = read_bundle_header(options.bundle);
   parse_index(header.index);  // nobody signs what no installer would take
   std::vector<SshPublicKey> signers = signers_of(header, options.bundle);
@@ -112,7 +112,7 @@ void add_sign_command(CLI::App& app, ChosenCommand& chosen) {
       "\nExample:\n  envbundle sign pytorch.bundle.zst --key second_key");
   command->callback([options, &chosen] {
     chosen.json = options->common.json;
-    chosen.run = [options](Environment& environment) { return sign(*options, environment); };
+    chosen.run = [options](BundlerEnvironment& environment) { return sign(*options, environment); };
   });
 }
 

@@ -13,7 +13,7 @@ struct VerifyOptions {
   std::string bundle;
 };
 
-ExitCode verify(const VerifyOptions& options, Environment& environment) {
+ExitCode verify(const VerifyOptions& options, BundlerEnvironment& environment) {
   ProgressReporter events(environment.err, progress_style(options.common, environment));
   const TrustPolicy policy =
       trust_policy(options.trust, read_bundle_header(options.bundle), events);
@@ -70,7 +70,9 @@ void add_verify_command(CLI::App& app, ChosenCommand& chosen) {
       "\nExample:\n  envbundle verify pytorch.bundle.zst --allowed-signers signers");
   command->callback([options, &chosen] {
     chosen.json = options->common.json;
-    chosen.run = [options](Environment& environment) { return verify(*options, environment); };
+    chosen.run = [options](BundlerEnvironment& environment) {
+      return verify(*options, environment);
+    };
   });
 }
 

@@ -51,6 +51,7 @@ uint64_t data_offset(uint64_t index_size, uint64_t signatures_size) {
 
 uint64_t expected_signatures_size(const std::vector<size_t>& sizes) {
   std::vector<std::vector<std::byte>> blobs;
+  blobs.reserve(sizes.size());
   for (const size_t size : sizes) blobs.emplace_back(size);
   return encode_signatures(blobs).size();
 }
