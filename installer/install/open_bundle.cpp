@@ -45,8 +45,8 @@ Error wrong_length(const BundleSource& source, uint64_t expected, uint64_t actua
   return error;
 }
 
-BundleHeader read_bundle_header(BundleSource& source) {
-  BundleHeader out;
+UnverifiedHeader read_bundle_header(BundleSource& source) {
+  UnverifiedHeader out;
   std::array<std::byte, kPrologueFrameSize> start{};
   const size_t got = source.read_at(0, start);
   try {
@@ -65,7 +65,7 @@ BundleHeader read_bundle_header(BundleSource& source) {
   return out;
 }
 
-VerifiedBundle verify_bundle_header(BundleHeader header, const TrustPolicy& policy,
+VerifiedBundle verify_bundle_header(UnverifiedHeader header, const TrustPolicy& policy,
                                     const std::string& name) {
   try {
     return verify_header(header.prologue, std::move(header.index), std::move(header.signatures),
@@ -76,7 +76,7 @@ VerifiedBundle verify_bundle_header(BundleHeader header, const TrustPolicy& poli
   }
 }
 
-std::vector<std::string> stated_fingerprints(const BundleHeader& header) {
+std::vector<std::string> stated_fingerprints(const UnverifiedHeader& header) {
   std::vector<std::string> out;
   try {
     for (const auto& blob : parse_signatures(header.signatures)) {

@@ -22,9 +22,10 @@ constexpr char kProbeDir[] = ".probe-dir";
 constexpr char kProbeRenamed[] = ".probe-renamed";
 
 Error cannot(const std::string& what, int error, const std::string& where) {
-  // Space, quota and permission are what they are; anything else is a missing ability.
+  // Space, quota and a refused access are what they are; anything else is a missing ability. EPERM
+  // is how a file system without symlinks answers (symlink(2)).
   Error out = system_error(error, "the file system cannot " + what, where);
-  if (out.code() == ExitCode::kIo && error != EIO && error != ESTALE) {
+  if (error == EPERM || (out.code() == ExitCode::kIo && error != EIO && error != ESTALE)) {
     out = Error(ExitCode::kUnsupportedFs, "the file system cannot " + what)
               .where(where)
               .why(out.why());

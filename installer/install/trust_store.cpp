@@ -86,7 +86,7 @@ bool is_fingerprint(const std::string& text) {
                      [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '/'; });
 }
 
-TrustStore TrustStore::load(Sys& sys, const TrustOptions& options, EventSink& events) {
+TrustStore TrustStore::load(Sys& sys, const TrustSettings& options, EventSink& events) {
   TrustStore out;
   out.policy_.required_signatures = options.required_signatures;
   out.policy_.now = options.now;

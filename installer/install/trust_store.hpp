@@ -12,7 +12,7 @@
 namespace eb {
 
 /// What a person said about trust, and where the defaults lie.
-struct TrustOptions {
+struct TrustSettings {
   std::optional<std::string> allowed_signers;  ///< --allowed-signers
   std::vector<std::string> fingerprints;       ///< --trust
   unsigned required_signatures = 1;            ///< --require-signatures
@@ -30,7 +30,7 @@ class TrustStore {
   /// default files nor the installer's own anchors do, so that a fingerprint got by another way
   /// decides. Otherwise: the user's file, else the site's, and the installer's anchors. A file that
   /// others could have written is Error(kUntrusted) (F046). Keys of unusable types become warnings.
-  static TrustStore load(Sys& sys, const TrustOptions& options, EventSink& events);
+  static TrustStore load(Sys& sys, const TrustSettings& options, EventSink& events);
 
   const TrustPolicy& policy() const { return policy_; }
   /// Where a key that counted is named: "--trust", "FILE", kAnchorsOrigin.

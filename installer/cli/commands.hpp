@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "installer/cli/environment.hpp"
+
+namespace eb {
+
+// Each command takes the arguments after its name and returns the exit code; it throws Error for
+// what went wrong.
+
+int install_command(const std::vector<std::string>& arguments, Environment& environment);
+int list_command(const std::vector<std::string>& arguments, Environment& environment);
+int info_command(const std::vector<std::string>& arguments, Environment& environment);
+int verify_command(const std::vector<std::string>& arguments, Environment& environment);
+int uninstall_command(const std::vector<std::string>& arguments, Environment& environment);
+
+struct Command {
+  const char* name;
+  int (*run)(const std::vector<std::string>&, Environment&);
+};
+inline constexpr Command kCommands[] = {{"info", info_command},
+                                        {"install", install_command},
+                                        {"list", list_command},
+                                        {"uninstall", uninstall_command},
+                                        {"verify", verify_command}};
+
+}  // namespace eb

@@ -1,0 +1,160 @@
+#include "installer/cli/help_text.hpp"
+
+#include "installer/base/error.hpp"
+#include "installer/format/trust.hpp"
+#include "installer/install/size_text.hpp"
+#include "installer/install/trust_store.hpp"
+
+namespace eb {
+namespace {
+
+constexpr char kInstall[] =
+    R"(envinstall installs a signed bundle into a folder. It needs no root, no network and no
+other program, asks nothing, and either finishes or leaves things as they were.
+
+usage: envinstall BUNDLE --prefix DIR [OPTIONS]
+       envinstall - --prefix DIR < BUNDLE
+       envinstall COMMAND ...
+
+commands:
+  list PREFIX               the releases in a prefix
+  info BUNDLE|PREFIX        what a bundle or a prefix holds, and who signed it
+  verify BUNDLE|PREFIX      check a bundle, or what was installed
+  uninstall PREFIX          remove releases
+  COMMAND --help            the options of a command
+
+options:
+  --prefix DIR              the folder to install into; an empty one, a new one, or a prefix
+  --parents                 also make the folders above it
+  --dry-run                 check everything, print the plan, change nothing
+  --jobs N                  workers (default: the CPUs that may be used, at most 16)
+  --max-bytes SIZE          refuse a bundle whose files are larger, for example 20G
+  --allow-downgrade         accept a bundle that is older than what was installed
+  --wait SECONDS            how long to wait for another run on the same release (default 600)
+  --json                    results as JSON, one record a line
+  -q, --quiet               print errors only
+  -v, --verbose             say more
+  -h, --help                this text
+  --version                 the version
+
+whom to believe:
+  --allowed-signers FILE    an OpenSSH allowed_signers file
+  --trust SHA256:...        the fingerprint of a key; may be given several times
+  --require-signatures N    how many different keys must have signed (default 1)
+)";
+
+constexpr char kTrustNote[] = R"(
+  What these options name is all that counts. Without them: ~/.config/envinstall/allowed_signers,
+  else /etc/envinstall/allowed_signers, and the trust anchors of this copy of envinstall.
+  There is no option that skips verification.
+)";
+
+constexpr char kExamples[] = R"(
+exit codes:
+  0 done   1 internal   2 usage   10 bundle malformed   11 signature or trust
+  12 policy (expired, older than installed, wrong architecture)   13 digest mismatch
+  20 space or quota   21 input/output   22 busy   23 the file system cannot   24 permission
+  128+N ended by signal N
+
+example:
+  ./envinstall pytorch-2.8-cu128.bundle.zst --prefix /opt/dl
+  /opt/dl/bin/python -c 'import torch; print(torch.cuda.is_available())'
+  . /opt/dl/share/envbundle/activate.sh
+)";
+
+constexpr char kList[] =
+    R"(The releases in a prefix; * marks the active one, which 'current' and bin/ lead to.
+
+usage: envinstall list PREFIX [--json]
+
+options:
+  --json                    one record a release
+  -h, --help                this text
+
+example:
+  envinstall list /opt/dl
+)";
+
+constexpr char kInfo[] =
+    R"(What a bundle or a prefix holds, and who signed it. Of a bundle nothing is read before its
+signature was checked.
+
+usage: envinstall info BUNDLE|PREFIX [OPTIONS]
+
+options:
+  --allowed-signers FILE    an OpenSSH allowed_signers file
+  --trust SHA256:...        the fingerprint of a key; may be given several times
+  --require-signatures N    how many different keys must have signed (default 1)
+  --json                    one record
+  -h, --help                this text
+)";
+
+constexpr char kVerify[] =
+    R"(Checks a bundle as an install would, and every file in it; or compares what was installed with
+the signed index: what was added, changed, or is missing.
+
+usage: envinstall verify PREFIX [RELEASE] [OPTIONS]
+       envinstall verify BUNDLE [OPTIONS]
+
+options:
+  --full                    of a prefix: read every file instead of comparing sizes and modes
+  --jobs N                  workers (default: the CPUs that may be used, at most 16)
+  --allowed-signers FILE    an OpenSSH allowed_signers file
+  --trust SHA256:...        the fingerprint of a key; may be given several times
+  --require-signatures N    how many different keys must have signed (default 1)
+  --json                    one record a difference, and one a release or bundle
+  -q, --quiet               no progress
+  -v, --verbose             say more
+  -h, --help                this text
+
+exit codes: 0 nothing differs, 13 something does
+
+example:
+  envinstall verify /opt/dl --full
+)";
+
+constexpr char kUninstall[] =
+    R"(Removes a release: what its bundle brought, and nothing else. Files that somebody added are kept
+and named. The active release goes only as the last one, or with --all.
+
+usage: envinstall uninstall PREFIX [RELEASE|--all] [OPTIONS]
+
+options:
+  --all                     remove every release, and what envinstall itself keeps in the prefix
+  --wait SECONDS            how long to wait for another run on the same release (default 600)
+  --json                    one record a release
+  -q, --quiet               print errors only
+  -v, --verbose             say more
+  -h, --help                this text
+
+example:
+  envinstall list /opt/dl
+  envinstall uninstall /opt/dl pytorch-2.8-cu128-0123456789abcdef
+)";
+
+std::string anchors_text(const std::string& anchors) {
+  if (anchors.empty()) return "  This copy carries no trust anchors.\n";
+  std::string out = "  This copy carries the trust anchors below; ";
+  out += kAnchorsNote;
+  out += ".\n";
+  try {
+    for (const AllowedSigner& signer : parse_allowed_signers(anchors, kAnchorsOrigin, nullptr)) {
+      out += "    " + signer.key.fingerprint() + " " + printable(signer.principals) + "\n";
+    }
+  } catch (const Error& error) {
+    out += "    (they cannot be read: " + printable(error.why()) + ")\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string help_text(const std::string& command, const std::string& anchors) {
+  if (command == "list") return kList;
+  if (command == "info") return kInfo;
+  if (command == "verify") return kVerify;
+  if (command == "uninstall") return kUninstall;
+  return std::string(kInstall) + kTrustNote + anchors_text(anchors) + kExamples;
+}
+
+}  // namespace eb
