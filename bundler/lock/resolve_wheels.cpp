@@ -185,7 +185,8 @@ std::vector<std::string> pip_arguments(const WheelWish& wish, const std::string&
                                   report,
                                   "--target",
                                   target};
-  for (const auto& platform : WheelTags(wish.python, wish.platform, wish.glibc).platforms()) {
+  const WheelTags tags(wish.python, wish.platform, wish.glibc);
+  for (const auto& platform : tags.platforms()) {
     out.insert(out.end(), {"--platform", platform});
   }
   for (size_t i = 0; i < wish.sources.index_urls.size(); ++i) {
