@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <fstream>
 #include <set>
@@ -95,13 +96,29 @@ std::vector<std::pair<std::string, std::string>> parse_simulation(const std::str
   return out;
 }
 
+// apt writes `+` and `~` of a file name as %2b and %7e in a URI; `Filename` has them plain.
+std::string percent_decoded(const std::string& text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::isxdigit(static_cast<unsigned char>(text[i + 1])) &&
+        std::isxdigit(static_cast<unsigned char>(text[i + 2]))) {
+      out += static_cast<char>(std::stoi(text.substr(i + 1, 2), nullptr, 16));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
 std::vector<std::string> parse_install_uris(const std::string& text) {
   std::vector<std::string> out;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     const size_t end = line.find('\'', 1);
     if (line.empty() || line.front() != '\'' || end == std::string::npos) continue;
-    out.push_back(line.substr(1, end - 1));
+    out.push_back(percent_decoded(line.substr(1, end - 1)));
   }
   return out;
 }

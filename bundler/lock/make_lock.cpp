@@ -86,7 +86,6 @@ class LockRun {
 
   Lock run() {
     check_names(options_.upgrade, options_.previous);
-    for (const auto& note : manifest_.notes) events_.on(Warning{note});
     prepare();
     find_places();
     lock_.artifacts = lock_items(manifest_, options_.lock_directory);

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <ctime>
+#include <chrono>
 #include <mutex>
 #include <utility>
 
@@ -191,42 +191,34 @@ std::filesystem::path local_source(const Artifact& artifact,
 }
 
 std::vector<FetchRequest> fetch_requests(const Lock& lock, SourceFinder& finder,
-                                         const ArtifactCache& cache) {
+                                         const ArtifactCache& cache, EventSink& events) {
   std::vector<FetchRequest> out;
-  std::vector<std::pair<size_t, const Artifact*>> unknown;
+  std::vector<std::pair<size_t, const Artifact*>> to_look_up;
   for (const auto& artifact : lock.artifacts) {
     if (artifact.kind == ArtifactKind::kFolder) continue;
     out.push_back({artifact.file_name, artifact.size_bytes, artifact.digest, {}});
+    if (artifact.kind != ArtifactKind::kWheel) {
+      out.back().urls = finder.urls(artifact);  // costs nothing
+      continue;
+    }
     struct stat info {};
     const bool cached = cache.sys().fstatat(AT_FDCWD, cache.path_of(artifact.digest).c_str(), &info,
                                             AT_SYMLINK_NOFOLLOW) == 0;
-    if (!cached) unknown.emplace_back(out.size() - 1, &artifact);
+    if (!cached) to_look_up.emplace_back(out.size() - 1, &artifact);
   }
-  for_each_parallel(unknown.size(), kPagesAtOnce, [&](size_t i) {
-    out[unknown[i].first].urls = finder.urls(*unknown[i].second);
+  if (to_look_up.empty()) return out;
+  const auto begin = std::chrono::steady_clock::now();
+  events.on(PhaseStarted{.phase = "look up", .total = to_look_up.size(), .unit = "files"});
+  std::mutex mutex;
+  uint64_t done = 0;
+  for_each_parallel(to_look_up.size(), kPagesAtOnce, [&](size_t i) {
+    out[to_look_up[i].first].urls = finder.urls(*to_look_up[i].second);
+    const std::lock_guard guard(mutex);
+    events.on(PhaseProgress{++done});
   });
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  events.on(PhaseFinished{.phase = "look up", .seconds = took.count()});
   return out;
-}
-
-std::vector<FetchResult> fetch_artifacts(const Lock& lock, SourceFinder& finder,
-                                         const ArtifactCache& cache, const FetchOptions& options,
-                                         EventSink& events) {
-  const auto is_cached = [&](const FetchRequest& request) {
-    struct stat info {};
-    return cache.sys().fstatat(AT_FDCWD, cache.path_of(request.digest).c_str(), &info,
-                               AT_SYMLINK_NOFOLLOW) == 0;
-  };
-  auto requests = fetch_requests(lock, finder, cache);
-  try {
-    return fetch_all(requests, cache, options, events);
-  } catch (const Error&) {
-    // A cached file that turned out to be damaged was removed; nobody had asked for its places.
-    const bool lost = std::any_of(requests.begin(), requests.end(), [&](const auto& request) {
-      return request.urls.empty() && !is_cached(request);
-    });
-    if (!lost) throw;
-  }
-  return fetch_all(fetch_requests(lock, finder, cache), cache, options, events);
 }
 
 }  // namespace eb

@@ -62,16 +62,11 @@ class SourceFinder {
   std::unique_ptr<State> state_;
 };
 
-/// What fetch_all() needs for `lock`: every artifact but folders, in the lock's order. Places are
-/// looked up, several at a time, only for files that are not in `cache` yet.
+/// What fetch_all() needs for `lock`: every artifact but folders, in the lock's order. The index is
+/// asked, several pages at a time, only for wheels that are not in `cache` yet (phase "look up"),
+/// so a full cache needs no network.
 std::vector<FetchRequest> fetch_requests(const Lock& lock, SourceFinder& finder,
-                                         const ArtifactCache& cache);
-
-/// Obtains every artifact but folders, in the lock's order; what fetch_all() throws. A full cache
-/// needs no network.
-std::vector<FetchResult> fetch_artifacts(const Lock& lock, SourceFinder& finder,
-                                         const ArtifactCache& cache, const FetchOptions& options,
-                                         EventSink& events);
+                                         const ArtifactCache& cache, EventSink& events);
 
 /// Where a folder (or another artifact named by path) of a lock lies on this machine.
 std::filesystem::path local_source(const Artifact& artifact,
