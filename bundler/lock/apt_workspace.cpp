@@ -97,7 +97,7 @@ std::vector<std::pair<std::string, std::string>> parse_simulation(const std::str
 }
 
 // apt writes `+` and `~` of a file name as %2b and %7e in a URI; `Filename` has them plain.
-std::string percent_decoded(const std::string& text) {
+static std::string percent_decoded(const std::string& text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%' && i + 2 < text.size() &&
