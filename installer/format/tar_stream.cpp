@@ -1,7 +1,6 @@
 #include "installer/format/tar_stream.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -87,7 +86,7 @@ struct HeaderFields {
 class Block {
  public:
   void text(size_t offset, std::string_view value) {
-    std::memcpy(bytes_ + offset, value.data(), value.size());
+    value.copy(bytes_ + offset, value.size());
   }
   // `width` - 1 octal digits and a NUL.
   void octal(size_t offset, size_t width, uint64_t value) {
