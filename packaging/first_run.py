@@ -1,6 +1,6 @@
 """What the main job shows of a fresh prefix: versions, a real product on the CPU, and the state of the GPU."""
 
-import importlib
+import importlib.util
 import os
 import platform
 import sys
