@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <strings.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <random>
@@ -79,6 +80,13 @@ std::vector<std::string> headers_for(const std::vector<std::string>& headers,
   return out;
 }
 
+// A range of a compressed form is of no use to anybody.
+bool asks_for_range(const std::vector<std::string>& headers) {
+  return std::any_of(headers.begin(), headers.end(), [](const std::string& header) {
+    return strncasecmp(header.c_str(), "range:", 6) == 0;
+  });
+}
+
 struct Attempt {
   std::optional<HttpDocument> document;
   FailureKind kind = FailureKind::kTransient;
@@ -101,7 +109,7 @@ Attempt attempt(const std::string& url, const std::vector<std::string>& headers,
     request.is_redirected = hops > 0;
     request.may_reach_loopback =
         options.allow_loopback_redirects && start && host_kind(start->host) == HostKind::kLoopback;
-    request.decode_gzip = true;
+    request.decode_gzip = !asks_for_range(headers);
     exchange.prepare(request, options, sink);
     const CURLcode code = curl_easy_perform(exchange.handle());
     exchange.finish(code);
@@ -133,7 +141,8 @@ Attempt attempt(const std::string& url, const std::vector<std::string>& headers,
       out.document = HttpDocument{.status = head.status,
                                   .content_type = head.content_type,
                                   .final_url = at,
-                                  .body = sink.take()};
+                                  .body = sink.take(),
+                                  .whole_bytes = head.has_range ? head.range_total : std::nullopt};
       return out;
     }
     if (is_answer) {
@@ -146,7 +155,7 @@ Attempt attempt(const std::string& url, const std::vector<std::string>& headers,
       out.answer =
           exchange.connect_status() >= 400
               ? "the proxy answers " + std::to_string(exchange.connect_status())
-          : code == CURLE_OUT_OF_MEMORY
+          : is_header_line_too_long(code)
               ? "sends a header line that is too long"
               : (out.is_certificate ? "has a TLS certificate that is not accepted: " : "") +
                     exchange.transport_error();

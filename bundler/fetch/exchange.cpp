@@ -64,6 +64,11 @@ void initialise_curl() {
   });
 }
 
+bool is_header_line_too_long(CURLcode code) {
+  constexpr int kTooLarge = 100;
+  return code == CURLE_OUT_OF_MEMORY || static_cast<int>(code) == kTooLarge;
+}
+
 Exchange::Exchange() {
   initialise_curl();
   easy_ = curl_easy_init();

@@ -19,6 +19,10 @@ namespace eb {
 /// trailers included (F086).
 inline constexpr size_t kMaxHeaderBytes = size_t{64} << 10;
 
+/// True for libcurl's answers to a header line longer than it takes: CURLE_OUT_OF_MEMORY, and 100
+/// (CURLE_TOO_LARGE) since libcurl 8.6.
+bool is_header_line_too_long(CURLcode code);
+
 /// What a server answered, before its body.
 struct ResponseHead {
   long status = 0;

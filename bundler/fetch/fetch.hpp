@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct FetchRequest {
 };
 
 struct FetchOptions {
-  unsigned connections = 4;
+  unsigned connections = 4;         ///< at least 1
   unsigned attempts = 4;            ///< per URL, back-off between them
   double backoff_seconds = 0.5;     ///< first pause; doubles, with jitter
   double max_backoff_seconds = 30;  ///< longest pause, also for what Retry-After asks
@@ -56,6 +57,7 @@ struct HttpDocument {
   std::string content_type;
   std::string final_url;  ///< after redirects: relative links resolve against it
   std::string body;
+  std::optional<uint64_t> whole_bytes;  ///< of a 206: size of the whole, from Content-Range
 };
 /// Every final answer below 500 but 408, 425 and 429 is returned: look at `status`. Throws
 /// Error(kNetwork) when no answer comes, or one of those or 5xx stays after all attempts, and when

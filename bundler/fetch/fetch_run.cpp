@@ -18,12 +18,15 @@ constexpr unsigned kActivePerConnection = 4;
 }  // namespace
 
 FetchRun::FetchRun(const ArtifactCache& cache, const FetchOptions& options, EventSink& events)
-    : cache_(cache), options_(options), events_(events) {
+    : cache_(cache),
+      options_(options),
+      events_(events),
+      connections_(std::max(options.connections, 1u)) {
   initialise_curl();
   multi_ = curl_multi_init();
   if (multi_ == nullptr) throw Error(ExitCode::kInternal, "libcurl gives no multi handle");
   curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
-  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(options.connections) + 4);
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(connections_) + 4);
 }
 
 FetchRun::~FetchRun() {
@@ -89,7 +92,7 @@ std::vector<FetchFailure> FetchRun::run() {
 }
 
 void FetchRun::admit() {
-  while (!queue_.empty() && active_.size() < size_t{options_.connections} * kActivePerConnection) {
+  while (!queue_.empty() && active_.size() < size_t{connections_} * kActivePerConnection) {
     Job* job = queue_.front();
     queue_.pop_front();
     active_.push_back(job);
@@ -210,7 +213,7 @@ void FetchRun::advance(Job& job) {
 }
 
 void FetchRun::connect(Job& job) {
-  if (connected_ >= std::max(options_.connections, 1u)) return;
+  if (connected_ >= connections_) return;
   const CURLMcode code = curl_multi_add_handle(multi_, job.transfer.exchange().handle());
   if (code != CURLM_OK) {
     throw Error(ExitCode::kInternal, "libcurl does not start a transfer")

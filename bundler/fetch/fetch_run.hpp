@@ -76,6 +76,7 @@ class FetchRun {
   const ArtifactCache& cache_;
   const FetchOptions& options_;
   EventSink& events_;
+  unsigned connections_;  ///< at least 1
   OriginMemory origins_;
   CURLM* multi_;
   std::list<Job> jobs_;

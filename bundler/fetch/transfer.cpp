@@ -252,7 +252,7 @@ TransferStep Transfer::transport_failed() {
   if (code == CURLE_PEER_FAILED_VERIFICATION) {
     certificate_refused_ = true;
     text = "has a TLS certificate that is not accepted: " + text;
-  } else if (code == CURLE_OUT_OF_MEMORY) {
+  } else if (is_header_line_too_long(code)) {
     text = "sends a header line that is too long";
   } else if (exchange_.connect_status() >= 400) {
     text = "the proxy answers " + std::to_string(exchange_.connect_status());

@@ -236,6 +236,13 @@ TEST_CASE_METHOD(FetchFixture, "many files over few connections") {
   CHECK(server.requests().size() == 80);
 }
 
+TEST_CASE_METHOD(FetchFixture, "no connections means one, no attempts means one") {
+  options.connections = 0;
+  options.attempts = 0;
+  HostileServer server(well_behaved(kContent));
+  CHECK(fetch_content(request(kContent, {server.url("/file.whl")})) == kContent);
+}
+
 TEST_CASE_METHOD(FetchFixture, "all failures are collected") {
   HostileServer absent(always("404 Not Found"));
   HostileServer wrong(well_behaved(make_content(100'000, 2)));
@@ -310,6 +317,16 @@ TEST_CASE_METHOD(FetchFixture, "a document may come compressed") {
   REQUIRE(server.requests().size() == 1);
   CHECK(server.requests()[0].header("accept-encoding") == "gzip");
   CHECK(server.requests()[0].header("accept") == "application/json");
+}
+
+TEST_CASE_METHOD(FetchFixture, "a part of a document comes as it is") {
+  HostileServer server(well_behaved(kContent));
+  const HttpDocument part =
+      fetch_document(server.url("/file.whl"), {"Range: bytes=99990-"}, 1000, options);
+  CHECK(part.status == 206);
+  CHECK(part.body == kContent.substr(99'990));
+  CHECK(part.whole_bytes == 100'000);
+  CHECK(server.requests().at(0).header("accept-encoding") == "identity");
 }
 
 TEST_CASE_METHOD(FetchFixture, "a document's answer below 500 is the caller's to judge") {
