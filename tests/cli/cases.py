@@ -107,7 +107,8 @@ def mistake_disk_full(shop):
     shop.path("full").mkdir()
     shop.path("go").write_text(
         'mount -t tmpfs -o size=16k,nr_inodes=64 none "$1" && shift && exec "$@"\n')
-    path = str(shop.programs[installer(shop)])
+    program = installer(shop)
+    path = str(shop.programs[program])
     result = shop.run("unshare", "-rm", "sh", shop.path("go"), shop.path("full"), path, bundle(shop), "--prefix",
                       shop.path("full/p"), keep=False)
     result.argv = ["./envinstall", str(bundle(shop)), "--prefix", "full/p"]

@@ -129,6 +129,12 @@ class Shop:
             (r"\b\d+(\.\d+)? ?[kKMGT]i?B/s", "<RATE>"),
             (r"\b\d\d:\d\d(:\d\d)?\b", "<CLOCK>"),
             (r"\b\d{4}-\d\d-\d\dT[\d:]+Z?", "<DATE>"),
+            (r'"seconds":[0-9.e-]+', '"seconds":<NUMBER>'),
+            # Sizes follow the zstd library, space and durability the machine's disk.
+            (r'_bytes":\d+', '_bytes":<NUMBER>'),
+            (r"\b\d[\d.,]* (bytes|[kMGT]?B)\b", "<SIZE>"),
+            (r"\b\d+ available", "<NUMBER> available"),
+            (r"(on disk|in memory|every file synced) \([^)]*\)(: (survives a power loss|gone after a reboot))?", "<DURABILITY>"),
         ):
             text = re.sub(pattern, word, text)
         return text
