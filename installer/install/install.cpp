@@ -86,6 +86,7 @@ class InstallRun {
       unpack_and_publish();
     } else {
       check_existing(prefix_->root.get());
+      remove_leftovers(sys_, *prefix_, host_, {}, nonce_, events_);
     }
     stop_.check();
     activate();
@@ -95,6 +96,7 @@ class InstallRun {
   void finish_nothing() {
     Prefix prefix = make_prefix(sys_, std::move(plan_.prefix));
     make_top_links(sys_, prefix, bundle_.index(), events_);
+    remove_leftovers(sys_, prefix, host_, {}, nonce_, events_);
   }
 
   void unpack_and_publish() {
@@ -202,13 +204,7 @@ class InstallRun {
 
   void activate() {
     make_top_links(sys_, *prefix_, bundle_.index(), events_);
-    try {
-      flip_current(sys_, *prefix_, plan_.release, nonce_);
-    } catch (const Error&) {
-      is_current_ = now_current();
-      throw;
-    }
-    is_current_ = true;
+    flip_current(sys_, *prefix_, plan_.release, nonce_, &is_current_);
     drop_top_links(sys_, prefix_->root.get(), &bundle_.index());
     raise_floor();
     append_log(sys_, prefix_->state.get(), host_.now,
@@ -237,14 +233,6 @@ class InstallRun {
     stage_.reset();
     lock_.reset();
     if (prefix_ && !is_published_) unmake_prefix(sys_, *prefix_);
-  }
-
-  bool now_current() {
-    try {
-      return read_current(sys_, prefix_->root.get(), path_) == plan_.release;
-    } catch (const Error&) {
-      return false;
-    }
   }
 
   void describe_state(Error& error) const {

@@ -219,17 +219,26 @@ PrefixView open_prefix(Sys& sys, const std::string& path) {
 }
 
 bool make_directory(Sys& sys, int dir, const char* name, mode_t mode, const std::string& where) {
-  int r = sys.mkdirat(dir, name, mode);
-  if (r == -EEXIST) return false;
+  const int r = try_make_directory(sys, dir, name, mode);
   if (r < 0) throw system_error(-r, "cannot make the folder", where);
+  return r == 1;
+}
+
+int try_make_directory(Sys& sys, int dir, const char* name, mode_t mode) {
+  int r = sys.mkdirat(dir, name, mode);
+  if (r == -EEXIST) return 0;
+  if (r < 0) return r;
   // The umask or a default ACL may have taken bits; a setgid bit came from the parent and stays.
   struct stat info {};
   r = sys.fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW);
   if (r == 0 && (info.st_mode & 0777) != mode) {
     r = sys.fchmodat(dir, name, mode | (info.st_mode & S_ISGID));
   }
-  if (r < 0) throw system_error(-r, "cannot set the folder's mode", where);
-  return true;
+  if (r < 0) {
+    sys.unlinkat(dir, name, AT_REMOVEDIR);
+    return r;
+  }
+  return 1;
 }
 
 void sync_directory(Sys& sys, int dir, const std::string& where) {

@@ -68,6 +68,8 @@ std::string real_path(Sys& sys, int dir, const std::string& otherwise);
 /// Creates a directory with exactly these permissions, but for a setgid bit that it inherits; an
 /// existing one is left alone. Returns whether it made it.
 bool make_directory(Sys& sys, int dir, const char* name, mode_t mode, const std::string& where);
+/// The same: 1 for made, 0 for there already, or -errno (nothing was made then).
+int try_make_directory(Sys& sys, int dir, const char* name, mode_t mode);
 
 /// fsync of a directory. A file system that knows no such thing is no error (FAULTS §6).
 void sync_directory(Sys& sys, int dir, const std::string& where);

@@ -78,7 +78,8 @@ PublishResult publish(Sys& sys, const Prefix& prefix, Stage& stage, const std::s
 }
 
 void flip_current(Sys& sys, const Prefix& prefix, const std::string& release,
-                  const std::string& nonce) {
+                  const std::string& nonce, bool* is_current) {
+  *is_current = false;
   const int root = prefix.root.get();
   const std::string where = prefix.at(kCurrentLink);
   const std::string target = std::string(kReleasesDir) + "/" + release;
@@ -91,6 +92,7 @@ void flip_current(Sys& sys, const Prefix& prefix, const std::string& release,
     sys.unlinkat(root, temporary.c_str(), 0);
     throw system_error(-r, "cannot make the release the active one", where);
   }
+  *is_current = true;
   sync_directory(sys, root, prefix.path);
 }
 

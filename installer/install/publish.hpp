@@ -23,9 +23,10 @@ enum class PublishResult {
 PublishResult publish(Sys& sys, const Prefix& prefix, Stage& stage, const std::string& release,
                       const std::string& nonce, bool* is_published);
 
-/// Makes `current` name `release`, in one rename. Throws Error; read_current() then tells.
+/// Makes `current` name `release`, in one rename. Throws Error; whether it was done is then told by
+/// `*is_current`.
 void flip_current(Sys& sys, const Prefix& prefix, const std::string& release,
-                  const std::string& nonce);
+                  const std::string& nonce, bool* is_current);
 
 /// The links of kTopLinks that the release asks for. What lies in the way is left alone, with a
 /// warning.

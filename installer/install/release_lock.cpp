@@ -29,6 +29,33 @@ void remove_lock(Sys& sys, int state, const std::string& lock) noexcept {
   sys.unlinkat(state, (std::string(kLockDir) + "/" + lock).c_str(), AT_REMOVEDIR);
 }
 
+// Takes a dead owner's lock away: exactly one of those who want to wins this rename.
+void clear_away(Sys& sys, int state, const std::string& lock, const std::string& nonce) noexcept {
+  const std::string dead = lock + ".dead." + nonce;
+  const std::string from = std::string(kLockDir) + "/" + lock;
+  const std::string to = std::string(kLockDir) + "/" + dead;
+  if (sys.renameat(state, from.c_str(), state, to.c_str()) == 0) remove_lock(sys, state, dead);
+}
+
+// A lock directory with its owner file, under a name of its own. 0 or -errno.
+int make_lock(Sys& sys, int state, const std::string& lock, const std::string& owner) {
+  int r = try_make_directory(sys, state, kLockDir, 0755);
+  if (r >= 0)
+    r = try_make_directory(sys, state, (std::string(kLockDir) + "/" + lock).c_str(), 0755);
+  if (r < 0) return r;
+  const int fd = sys.openat(state, owner_path(lock).c_str(),
+                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+  if (fd < 0) return fd;
+  ssize_t put = 0;
+  do {
+    put = sys.write(fd, owner.data(), owner.size());
+  } while (put == -EINTR);
+  // A short write of so few bytes is a full disk.
+  if (put >= 0 && static_cast<size_t>(put) != owner.size()) put = -ENOSPC;
+  r = sys.close(fd);
+  return put < 0 ? static_cast<int>(put) : r == -EINTR ? 0 : r;
+}
+
 std::string owner_text(const LockOwner& owner) {
   return "process " + std::to_string(owner.pid) + " on " +
          (owner.node.empty() ? "an unknown machine" : owner.node);
@@ -71,7 +98,8 @@ bool is_dead(Sys& sys, const LockOwner& owner, const Host& host) {
   if (owner.pid_namespace.empty() || owner.pid_namespace != host.pid_namespace) return false;
   // Without /proc nothing is known of anybody.
   if (process_start(sys, host.root, host.pid).empty()) return false;
-  return process_start(sys, host.root, owner.pid) != owner.start;
+  const std::string start = process_start(sys, host.root, owner.pid);
+  return start.empty() || start != owner.start;
 }
 
 // One attempt. False when a living owner holds the lock; `holder` is then told.
@@ -90,18 +118,12 @@ bool ReleaseLock::take(const Host& host, LockOwner* holder) {
                        host.pid};
   const std::string text = encode_owner(self);
   for (int i = 0; i < kTries; ++i) {
-    try {
-      make_directory(sys_, state, kLockDir, 0755, where);
+    if (const int r = make_lock(sys_, state, fresh, text); r < 0) {
       remove_lock(sys_, state, fresh);
-      make_directory(sys_, state, fresh_path.c_str(), 0755, where + "/" + fresh);
-      Fd owner = create_at(sys_, state, owner_path(fresh).c_str(), 0644, where);
-      write_all(sys_, owner.get(), as_bytes(text), where);
-      close_written(sys_, std::move(owner), where);
-    } catch (const Error&) {
-      remove_lock(sys_, state, fresh);
-      // Another run that ends may take the empty lock.d away at this moment.
-      if (i + 1 < kTries && sys_.faccessat(state, kLockDir, F_OK) == -ENOENT) continue;
-      throw;
+      sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);
+      // Another run that ends or tidies up may have taken an empty folder away at this moment.
+      if (r == -ENOENT && i + 1 < kTries) continue;
+      throw system_error(-r, "cannot take the lock", where);
     }
     // Onto an existing lock the rename fails, because that directory is not empty.
     const int r = sys_.renameat(state, fresh_path.c_str(), state, lock_path.c_str());
@@ -109,17 +131,13 @@ bool ReleaseLock::take(const Host& host, LockOwner* holder) {
     if (text_there && parse_owner(*text_there).nonce == nonce_) return true;  // also if r < 0: F124
     remove_lock(sys_, state, fresh);
     if (r < 0 && r != -ENOTEMPTY && r != -EEXIST && r != -ENOENT && r != -ESTALE) {
+      sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);
       throw system_error(-r, "cannot take the lock", where + "/" + release_);
     }
     if (!text_there) continue;  // freed meanwhile
     *holder = parse_owner(*text_there);
     if (!is_dead(sys_, *holder, host)) return false;
-    // Exactly one of those who want to clear the dead one away wins this rename.
-    const std::string dead = release_ + ".dead." + nonce_;
-    if (sys_.renameat(state, lock_path.c_str(), state,
-                      (std::string(kLockDir) + "/" + dead).c_str()) == 0) {
-      remove_lock(sys_, state, dead);
-    }
+    clear_away(sys_, state, release_, nonce_);
   }
   throw Error(ExitCode::kBusy, "the lock changes hands all the time").where(where + "/" + release_);
 }
@@ -177,6 +195,31 @@ ReleaseLock::ReleaseLock(ReleaseLock&& other) noexcept
 
 ReleaseLock::~ReleaseLock() {
   if (held_) release();
+}
+
+void ReleaseLock::remove_abandoned(Sys& sys, const Prefix& prefix, const Host& host,
+                                   const std::string& nonce) noexcept {
+  const int state = prefix.state.get();
+  const int fd = sys.openat(state, kLockDir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+  if (fd < 0) return;
+  const Fd held(sys, fd);
+  std::vector<DirEntry> entries;
+  if (sys.list(fd, &entries) < 0) return;
+  for (const DirEntry& entry : entries) {
+    const bool is_passing = entry.name.starts_with(".new-") ||
+                            entry.name.find(".dead.") != std::string::npos ||
+                            entry.name.find(".gone.") != std::string::npos;
+    const LockOwner owner =
+        parse_owner(read_small_file(sys, state, owner_path(entry.name), 4096).value_or(""));
+    const bool dead = is_dead(sys, owner, host);
+    if (is_passing && (owner.nonce.empty() || dead)) {
+      // Whoever is about to write the owner file, and finds it gone, begins anew.
+      remove_lock(sys, state, entry.name);
+    } else if (dead) {
+      clear_away(sys, state, entry.name, nonce);
+    }
+  }
+  sys.unlinkat(state, kLockDir, AT_REMOVEDIR);
 }
 
 void ReleaseLock::release() noexcept {

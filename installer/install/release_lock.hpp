@@ -38,6 +38,10 @@ class ReleaseLock {
   static ReleaseLock try_acquire(Sys& sys, const Prefix& prefix, const std::string& release,
                                  const Host& host, const std::string& nonce);
 
+  /// Removes the locks of dead runs, and what they left between making one and taking it.
+  static void remove_abandoned(Sys& sys, const Prefix& prefix, const Host& host,
+                               const std::string& nonce) noexcept;
+
   ReleaseLock(ReleaseLock&& other) noexcept;
   ReleaseLock& operator=(ReleaseLock&&) = delete;
   ~ReleaseLock();

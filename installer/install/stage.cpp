@@ -149,6 +149,7 @@ ModeBehaviour Stage::probe(const Host& host, EventSink& events) {
 void remove_leftovers(Sys& sys, const Prefix& prefix, const Host& host, const std::string& held,
                       const std::string& nonce, EventSink& events) noexcept {
   try {
+    ReleaseLock::remove_abandoned(sys, prefix, host, nonce);
     std::vector<DirEntry> entries;
     if (sys.list(prefix.state.get(), &entries) < 0) return;
     for (const DirEntry& entry : entries) {

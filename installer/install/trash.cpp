@@ -1,6 +1,7 @@
 #include "installer/install/trash.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -161,6 +162,10 @@ TrashResult empty_trash(Sys& sys, const Prefix& prefix, const std::string& trash
       for (const char* name : {kReceiptFile, kSignaturesFile, kIndexFile}) {
         run.remove_file(kBundleDir, name);
       }
+    } else if (sys.faccessat(dir.get(), (std::string(kBundleDir) + "/" + kIndexFile).c_str(),
+                             F_OK) == -ENOENT) {
+      // The end of a removal that was interrupted at its end.
+      for (const char* name : {kReceiptFile, kSignaturesFile}) run.remove_file(kBundleDir, name);
     }
     run.remove_directory("", kBundleDir);
     result = run.result;
