@@ -22,7 +22,7 @@ struct Decompressor::State {
   uint64_t max_bytes = 0;
   uint64_t decoded_bytes = 0;
   archive* reader = nullptr;
-  std::vector<std::byte> input = std::vector<std::byte>(256 * 1024);
+  std::vector<std::byte> input = std::vector<std::byte>(size_t{256} * 1024);
   const std::byte* block = nullptr;  // decoded and not yet taken
   size_t block_size = 0;
   std::exception_ptr failure;  // of the callback, which must not throw through C

@@ -10,7 +10,7 @@
 namespace eb {
 namespace {
 
-constexpr size_t kBufferBytes = 256 * 1024;
+constexpr size_t kBufferBytes = size_t{256} * 1024;
 
 class Lister {
  public:

@@ -103,9 +103,10 @@ struct TarReader::Pax {
 
 bool is_tar_name(const std::string& file_name) { return codec_of(file_name).has_value(); }
 
-TarReader::TarReader(const std::filesystem::path& path, std::string file_name, std::string name)
-    : own_file_(std::make_unique<InputFile>(
-          path, name.empty() && !file_name.empty() ? file_name : std::move(name))),
+TarReader::TarReader(const std::filesystem::path& path, const std::string& file_name,
+                     const std::string& name)
+    : own_file_(
+          std::make_unique<InputFile>(path, name.empty() && !file_name.empty() ? file_name : name)),
       name_(own_file_->name()) {
   const Codec codec = codec_or_throw(file_name.empty() ? path.filename().string() : file_name);
   data_ = std::make_unique<Decompressor>(*own_file_, 0, own_file_->size(), codec);
@@ -174,7 +175,7 @@ bool TarReader::next(TarEntry& entry) {
     // GNU's own header ("ustar  ") has other things where ustar has the prefix.
     if (std::memcmp(block.data() + kMagic.offset, "ustar\0", 6) == 0) {
       if (const std::string prefix = text_of(block.data(), kPrefix); !prefix.empty()) {
-        path = prefix + "/" + path;
+        path.insert(0, prefix + "/");
       }
     }
     if (long_name) path = *long_name;
@@ -313,7 +314,8 @@ void TarReader::read_pax(const std::string& text, Pax& pax) const {
 }
 
 void TarReader::skip(uint64_t size_bytes) {
-  std::vector<std::byte> buffer(static_cast<size_t>(std::min<uint64_t>(size_bytes, 64 * 1024)));
+  std::vector<std::byte> buffer(
+      static_cast<size_t>(std::min<uint64_t>(size_bytes, uint64_t{64} * 1024)));
   while (size_bytes > 0) {
     const size_t want = static_cast<size_t>(std::min<uint64_t>(buffer.size(), size_bytes));
     if (data_->read(buffer.data(), want) != want) {
@@ -326,7 +328,7 @@ void TarReader::skip(uint64_t size_bytes) {
 // After the empty block only zeros fill the last record up.
 void TarReader::check_end() {
   ended_ = true;
-  std::vector<std::byte> buffer(64 * 1024);
+  std::vector<std::byte> buffer(size_t{64} * 1024);
   while (const size_t got = data_->read(buffer.data(), buffer.size())) {
     if (std::any_of(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(got),
                     [](std::byte b) { return b != std::byte{}; })) {

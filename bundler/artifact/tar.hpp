@@ -34,8 +34,8 @@ class TarReader {
  public:
   /// The compression follows the file's name: .tar, .tar.gz, .tgz, .tar.xz, .txz, .tar.zst, .tzst,
   /// .tar.bz2, .tbz2. `name` is what errors call it; empty: the file's own name.
-  explicit TarReader(const std::filesystem::path& path, std::string file_name = "",
-                     std::string name = "");
+  explicit TarReader(const std::filesystem::path& path, const std::string& file_name = "",
+                     const std::string& name = "");
   /// A range of a file; `file` must outlive this object.
   TarReader(const InputFile& file, uint64_t offset, uint64_t size_bytes, Decompressor::Codec codec,
             uint64_t max_decoded_bytes = Decompressor::kDefaultMaxBytes);

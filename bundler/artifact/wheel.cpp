@@ -41,9 +41,9 @@ std::string header_field(std::string_view text, std::string_view field) {
 
 }  // namespace
 
-Wheel::Wheel(const std::filesystem::path& path, const std::string& file_name, std::string name)
-    : zip_(path, name.empty() ? file_name : std::move(name)),
-      file_name_(parse_wheel_name(file_name)) {
+Wheel::Wheel(const std::filesystem::path& path, const std::string& file_name,
+             const std::string& name)
+    : zip_(path, name.empty() ? file_name : name), file_name_(parse_wheel_name(file_name)) {
   find_dist_info();
   read_wheel_file();
   read_metadata();

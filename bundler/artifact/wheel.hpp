@@ -21,7 +21,8 @@ class Wheel {
  public:
   /// `file_name` is the wheel's own name, `path` where it lies; `name` is what errors call it
   /// ("numpy 2.3.1"), empty: `file_name`.
-  Wheel(const std::filesystem::path& path, const std::string& file_name, std::string name = "");
+  Wheel(const std::filesystem::path& path, const std::string& file_name,
+        const std::string& name = "");
 
   const ZipFile& zip() const { return zip_; }
   const WheelName& file_name() const { return file_name_; }

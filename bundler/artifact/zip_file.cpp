@@ -56,7 +56,7 @@ struct ZipEntryReader::State {
     if (!entry.deflated) return;
     if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
     has_stream = true;
-    input.resize(static_cast<size_t>(std::min<uint64_t>(compressed_left, 256 * 1024)));
+    input.resize(static_cast<size_t>(std::min<uint64_t>(compressed_left, uint64_t{256} * 1024)));
   }
   ~State() {
     if (has_stream) inflateEnd(&stream);

@@ -13,7 +13,7 @@
 namespace eb {
 namespace {
 
-constexpr size_t kBufferBytes = 256 * 1024;
+constexpr size_t kBufferBytes = size_t{256} * 1024;
 constexpr int kMaxLinksFollowed = 40;  // as the kernel (path_resolution(7))
 
 using Type = Staging::Item::Type;

@@ -33,7 +33,6 @@ DIFFERENCES = {
     "direct-url": "pip notes the path of a wheel given as a file; a lock's wheel comes by name and version (PEP 610)",
     "entry-point": "wrappers have another text: first line for the launcher, sys.argv[0] in the release's bin; module and function agree",
     "shebang": "'#!python' becomes '#!/usr/bin/env python3' for the launcher, not the path of pip's Python; the rest agrees",
-    "script-mode": "every script is executable, as the specification says; pip keeps the archive's bit",
     "headers-name": "headers go to the folder of METADATA's Name, as for an install by name; pip takes a file's name: zope-proxy",
     "pip-names": "pip writes pip, pip3 and pip3.X for its own Python whatever its wheel asks for; here the wheel decides",
     "signature": "RECORD.jws and RECORD.p7s have a hash in RECORD; pip leaves it empty",
@@ -236,10 +235,7 @@ class Comparison:
             self.problems.append(f"{name}: a symlink")
             return
         if bool(ours.stat().st_mode & 0o100) != bool(theirs.stat().st_mode & 0o100):
-            if name.startswith("bin/") and ours.stat().st_mode & 0o100:
-                self.used["script-mode"] += 1
-            else:
-                self.problems.append(f"{name}: execute bit")
+            self.problems.append(f"{name}: execute bit")
         if name.endswith(".dist-info/RECORD") and name.count("/") == 1:
             return
         if filecmp.cmp(ours, theirs, shallow=False) or self.excused_content(name, ours, theirs):
