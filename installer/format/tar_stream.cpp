@@ -85,9 +85,7 @@ struct HeaderFields {
 
 class Block {
  public:
-  void text(size_t offset, std::string_view value) {
-    value.copy(bytes_ + offset, value.size());
-  }
+  void text(size_t offset, std::string_view value) { value.copy(bytes_ + offset, value.size()); }
   // `width` - 1 octal digits and a NUL.
   void octal(size_t offset, size_t width, uint64_t value) {
     bytes_[offset + width - 1] = 0;
