@@ -19,7 +19,8 @@ key=${ENVBUNDLE_KEY:-${XDG_CONFIG_HOME:-$HOME/.config}/envbundle/signing_key}
 work=$(mktemp -d -p "$made" release-test.XXXXXX)
 mounted=
 cleanup() {
-  [ -z "$mounted" ] || umount "$mounted"
+  # Lazily: a helper process of Python's multiprocessing may still be on its way out.
+  [ -z "$mounted" ] || umount -l "$mounted"
   chmod -R u+rwX "$work" 2>/dev/null
   rm -rf "$work"
 }
@@ -105,7 +106,7 @@ if [ "$(id -u)" = 0 ]; then
   if mount --bind "$work/moved place" "$work/mount" 2>/dev/null; then
     mounted=$work/mount
     probe "through a bind mount" "$work/mount"
-    umount "$work/mount"
+    umount -l "$work/mount"
     mounted=
   fi
 fi
