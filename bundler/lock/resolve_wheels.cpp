@@ -123,7 +123,8 @@ Pylock resolve_with_uv(const WheelWish& wish) {
   std::string input;
   for (const auto& requirement : wish.requirements) input += requirement + "\n";
   const std::string input_path = folder.write("requirements.in", input);
-  const std::string output_path = folder.write("pylock.toml", preference_file(wish.preferred));
+  const std::string output_path = (folder.path() / "pylock.toml").string();
+  if (!wish.preferred.empty()) folder.write("pylock.toml", preference_file(wish.preferred));
   Program program;
   program.argv = uv_arguments(wish, input_path, output_path);
   program.argv.insert(program.argv.begin(), wish.uv);
