@@ -32,7 +32,10 @@ void check_header(Bytes data, const Frame& frame, size_t number) {
   const auto refuse = [number](std::string why) { refuse_frame(number, std::move(why)); };
   ZSTD_frameHeader header{};
   const size_t result = ZSTD_getFrameHeader(&header, data.data(), data.size());
-  if (ZSTD_isError(result) != 0 || result != 0) refuse("it does not begin as a zstd frame does");
+  if (ZSTD_isError(result) != 0) {
+    refuse(std::string("its header is refused: ") + ZSTD_getErrorName(result));
+  }
+  if (result != 0) refuse("it ends within its header");
   if (header.frameType != ZSTD_frame) refuse("it is a skippable frame");
   if (header.frameContentSize == ZSTD_CONTENTSIZE_UNKNOWN) refuse("it does not state its size");
   if (header.frameContentSize != frame.raw_size) {

@@ -13,7 +13,7 @@
 namespace eb {
 
 struct UninstallOptions {
-  std::optional<std::string> release;  ///< nullopt: the only one there is
+  std::optional<std::string> release = {};  ///< nullopt: the only one there is
   bool all = false;
   unsigned wait_seconds = 600;
 };
