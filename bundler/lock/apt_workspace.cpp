@@ -272,12 +272,16 @@ void AptWorkspace::pretend_installed(const std::vector<std::string>& names) {
     line("Multi-Arch", "multi-arch", "");
     line("Provides", "provides", "");
     status += "Maintainer: none\nDescription: left out of the base\n\n";
+    // The archive's package of the same version has dependencies, so apt takes it for another one
+    // and would upgrade to it.
+    excluded_pins_ += "Package: " + name + "\nPin: release c=main\nPin-Priority: -1\n\n";
   }
   write("status", status);
+  write("preferences", excluded_pins_);
 }
 
 void AptWorkspace::prefer(const std::map<std::string, std::string>& versions) {
-  std::string text;
+  std::string text = excluded_pins_;
   for (const auto& [name, version] : versions) {
     // Above 1000 a version is taken even where a newer one exists (apt_preferences(5)).
     text += "Package: " + name + "\nPin: version " + version + "\nPin-Priority: 1001\n\n";

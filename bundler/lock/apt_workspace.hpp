@@ -33,7 +33,8 @@ class AptWorkspace {
   AptWorkspace(const AptWorkspace&) = delete;
   AptWorkspace& operator=(const AptWorkspace&) = delete;
 
-  /// Makes these count as installed, so that nothing pulls them in.
+  /// Makes these count as installed, so that nothing pulls them in. What they provide counts as
+  /// there too. Comes before prefer().
   void pretend_installed(const std::vector<std::string>& names);
   /// Prefers these versions (name → version) where the archive still has them.
   void prefer(const std::map<std::string, std::string>& versions);
@@ -56,6 +57,7 @@ class AptWorkspace {
   std::filesystem::path folder_;
   std::vector<ArchiveRoot> roots_;
   std::string suite_;
+  std::string excluded_pins_;
 };
 
 /// `amd64` for linux-x86_64.
