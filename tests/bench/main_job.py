@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Wall time and peak memory of each step of the main job, as the README's table.
 
-    tests/bench/main_job.py [MANIFEST] [--cold] [--update-readme] [--out DIR]
+    tests/bench/main_job.py [MANIFEST] [--cold] [--update-readme] [--out DIR | --read DIR]
 
-Runs packaging/quickstart into an empty folder and reads the timings that it writes. --cold uses an empty download
+Runs packaging/quickstart into an empty folder and reads the timings that it writes; with --read, of a finished run in
+the folder DIR instead. --cold uses an empty download
 cache for this run. --update-readme puts the table between the README's markers. Figures are of this machine, in one
 run; comparisons with other tools belong to a benchmark of their own.
 """
@@ -43,18 +44,21 @@ def main() -> int:
     options.add_argument("--cold", action="store_true", help="empty download cache")
     options.add_argument("--update-readme", action="store_true")
     options.add_argument("--out", type=pathlib.Path, help="keep what the run makes here")
+    options.add_argument("--read", type=pathlib.Path, help="folder of a finished main job")
+    options.add_argument("--note", default="", help="what a reader must know of the circumstances")
     args = options.parse_args()
 
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="envbundle-bench-"))
-    out = args.out or scratch / "out"
+    out = args.read or args.out or scratch / "out"
     environment = dict(os.environ)
     if args.cold:
         environment["ENVBUNDLE_CACHE"] = str(scratch / "cache")
     try:
-        subprocess.run(
-            [REPOSITORY / "packaging/quickstart", args.manifest, "--out", out], check=True, env=environment,
-            stdout=sys.stderr,
-        )
+        if not args.read:
+            subprocess.run(
+                [REPOSITORY / "packaging/quickstart", args.manifest, "--out", out], check=True, env=environment,
+                stdout=sys.stderr,
+            )
         made = out / args.manifest
         rows = [line.split("\t") for line in (made / "timings.tsv").read_text().splitlines()]
         table = [
@@ -67,7 +71,7 @@ def main() -> int:
             table.append(f"| {name} | {float(seconds):.1f} s | {int(kib) / 1024:.0f} MiB |")
         bundle = size_of(made / f"{args.manifest}.bundle.zst")
         release = size_of(made / "prefix/releases")
-        table += ["", f"Bundle {bundle / 1e6:.0f} MB, installed {release / 1e6:.0f} MB."]
+        table += ["", f"Bundle {bundle / 1e6:.0f} MB, installed {release / 1e6:.0f} MB. {args.note}".rstrip()]
         text = "\n".join(table) + "\n"
         print(text, end="")
         if args.update_readme:
