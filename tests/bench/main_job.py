@@ -60,9 +60,10 @@ def main() -> int:
                 stdout=sys.stderr,
             )
         made = out / args.manifest
+        cache = "" if args.read else f", {'empty' if args.cold else 'warm'} download cache"
         rows = [line.split("\t") for line in (made / "timings.tsv").read_text().splitlines()]
         table = [
-            f"`{args.manifest}`, {'empty' if args.cold else 'warm'} download cache; {machine()}",
+            f"`{args.manifest}`{cache}; {machine()}",
             "",
             "| step | wall time | peak memory |",
             "| --- | ---: | ---: |",
