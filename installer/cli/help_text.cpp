@@ -134,9 +134,9 @@ example:
 
 std::string anchors_text(const std::string& anchors) {
   if (anchors.empty()) return "  This copy carries no trust anchors.\n";
-  std::string out = "  This copy carries the trust anchors below; ";
+  std::string out = "  This copy carries the trust anchors below. Mind that\n  ";
   out += kAnchorsNote;
-  out += ".\n";
+  out += ":\n";
   try {
     for (const AllowedSigner& signer : parse_allowed_signers(anchors, kAnchorsOrigin, nullptr)) {
       out += "    " + signer.key.fingerprint() + " " + printable(signer.principals) + "\n";

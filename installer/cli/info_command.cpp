@@ -43,7 +43,7 @@ void add_index_rows(ReportTable& table, const Index& index, const std::string& i
                {"lock", meta_key::kLockDigest},      {"counter", meta_key::kCounter},
                {"licences", meta_key::kLicences}};
   for (const auto& [label, key] : kRows) table.row(label, meta(index, key));
-  table.row("made for", time_text(meta(index, meta_key::kEpoch)));
+  table.row("locked", time_text(meta(index, meta_key::kEpoch)));
   table.row("not after", time_text(meta(index, meta_key::kNotAfter)));
   for (const auto& [key, value] : index.meta) {
     bool shown = key == meta_key::kName || key == meta_key::kVersion ||
