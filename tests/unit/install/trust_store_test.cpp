@@ -114,7 +114,7 @@ TEST_CASE("a trust file that is none") {
   CHECK(shop.refused().code() == ExitCode::kUntrusted);
 }
 
-TEST_CASE("--trust wants a fingerprint") {
+TEST_CASE("the option --trust wants a fingerprint") {
   Shop shop;
   for (const std::string text : {"SHA256:short", "abc", "", "MD5:00:11",
                                  "SHA256:0123456789012345678901234567890123456789012="}) {

@@ -46,7 +46,7 @@ TEST_CASE("one of several goes, the active one does not") {
   CHECK(read_text(shop.prefix() / "bin/python") == "#!/bin/sh\necho two\n");
 }
 
-TEST_CASE("--all removes all") {
+TEST_CASE("uninstall --all removes all") {
   Shop shop;
   shop.install_file(shop.make("one"));
   shop.install_file(shop.make("two"));
