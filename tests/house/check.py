@@ -56,6 +56,8 @@ def main() -> int:
             for included in re.findall(r'#include "((?:installer|bundler|runtime)/[^/"]+)', text):
                 if included != room and included not in LAYERS[room]:
                     findings.append(f"{name}: {room} must not use {included}")
+        if is_code and re.search(r'TEST_CASE\("-', text):
+            findings.append(f"{name}: a test's name begins with '-', which its program takes for an option")
         if path.stem in {"utils", "util", "common", "helpers", "misc"}:
             findings.append(f"{name}: a file is named for its noun")
     for finding in findings:
