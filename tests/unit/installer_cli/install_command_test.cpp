@@ -66,7 +66,7 @@ TEST_CASE("again, and a newer one") {
              StartsWith("activated     sample-ID (it was already installed)\n"));
 }
 
-TEST_CASE("--quiet says nothing where nothing is wrong") {
+TEST_CASE("option --quiet says nothing where nothing is wrong") {
   InstallerRun shop;
   const CommandResult result = shop.install_bundle(shop.make(), {"--quiet"});
   CHECK(result.code == 0);
@@ -74,7 +74,7 @@ TEST_CASE("--quiet says nothing where nothing is wrong") {
   CHECK(result.err.empty());
 }
 
-TEST_CASE("--dry-run prints the plan and changes nothing") {
+TEST_CASE("option --dry-run prints the plan and changes nothing") {
   InstallerRun shop;
   const fs::path bundle = shop.make();
   CommandResult result = shop.install_bundle(bundle, {"--dry-run"});
@@ -94,7 +94,7 @@ TEST_CASE("--dry-run prints the plan and changes nothing") {
   CHECK(plan["signers"][0]["trusted_by"] == "the installer's own trust anchors");
 }
 
-TEST_CASE("--json gives a record of the install, and one of an error") {
+TEST_CASE("option --json gives a record of the install, and one of an error") {
   InstallerRun shop;
   const fs::path bundle = shop.make();
   CommandResult result = shop.install_bundle(bundle, {"--json"});
@@ -158,7 +158,7 @@ TEST_CASE("the user's file of trusted keys, in its two places") {
   CHECK(shop.install_bundle(bundle, {"--dry-run"}).code == 0);
 }
 
-TEST_CASE("--require-signatures counts different keys") {
+TEST_CASE("option --require-signatures counts different keys") {
   InstallerRun shop;
   const CommandResult result = shop.install_bundle(shop.make(), {"--require-signatures", "2"});
   CHECK(result.code == 11);
@@ -276,7 +276,7 @@ TEST_CASE("a failing disk leaves the active release, and the message says which"
   CHECK(shop.current() == active);
 }
 
-TEST_CASE("--parents makes the folders above") {
+TEST_CASE("option --parents makes the folders above") {
   InstallerRun shop;
   const fs::path bundle = shop.make();
   const std::string deep = (shop.scratch.path() / "a/b/p").string();
@@ -285,7 +285,7 @@ TEST_CASE("--parents makes the folders above") {
   CHECK(fs::exists(deep + "/current/bin/python"));
 }
 
-TEST_CASE("--verbose says more") {
+TEST_CASE("option --verbose says more") {
   InstallerRun shop;
   CHECK_THAT(shop.install_bundle(shop.make(), {"--verbose", "-j", "1"}).err,
              Contains("1 job, ") && Contains(" of memory for frames"));
