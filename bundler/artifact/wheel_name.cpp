@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <initializer_list>
 #include <optional>
-#include <regex>
-#include <sstream>
 
 #include "bundler/artifact/artifact_error.hpp"
 
@@ -19,6 +18,7 @@ std::string lower(std::string_view text) {
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
 
 // Without zeros in front; "" counts as 0.
 std::string number(const std::string& digits) {
@@ -26,34 +26,99 @@ std::string number(const std::string& digits) {
   return first == std::string::npos ? "0" : digits.substr(first);
 }
 
-// The normal form of a version (PEP 440, appendix B has the expression); nullopt when it is none.
-std::optional<std::string> normal_version(const std::string& text) {
-  static const std::regex kPattern(
-      "v?(?:(\\d+)!)?(\\d+(?:\\.\\d+)*)"
-      "(?:[-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?(\\d*))?"
-      "(?:-(\\d+)|[-_.]?(post|rev|r)[-_.]?(\\d*))?"
-      "(?:[-_.]?(dev)[-_.]?(\\d*))?"
-      "(?:\\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?");
-  constexpr size_t kMaxBytes = 200;  // the matcher recurses
-  std::smatch match;
-  if (text.size() > kMaxBytes || !std::regex_match(text, match, kPattern)) return std::nullopt;
-  std::vector<std::string> release;
-  std::stringstream numbers(match[2].str());
-  for (std::string part; std::getline(numbers, part, '.');) release.push_back(number(part));
-  while (release.size() > 1 && release.back() == "0") release.pop_back();
-  std::string out = number(match[1].str()) + "!";
-  for (const std::string& part : release) out += part + ".";
-  if (const std::string pre = match[3].str(); !pre.empty()) {
-    out += pre[0] == 'a' || pre[0] == 'b' ? pre.substr(0, 1) : "rc";
-    out += number(match[4].str());
+/// Takes a version apart from front to back; every take_… leaves the text as it was when it finds
+/// nothing.
+class VersionScanner {
+ public:
+  explicit VersionScanner(std::string_view text) : text_(text) {}
+
+  bool at_end() const { return text_.empty(); }
+  bool take(char c) {
+    if (!text_.starts_with(c)) return false;
+    text_.remove_prefix(1);
+    return true;
   }
-  if (match[5].matched) out += "post" + number(match[5].str());
-  if (match[6].matched) out += "post" + number(match[7].str());
-  if (match[8].matched) out += "dev" + number(match[9].str());
-  std::string local = match[10].str();
-  std::replace_if(
-      local.begin(), local.end(), [](char c) { return c == '-' || c == '_'; }, '.');
-  return out + "+" + local;
+  std::string take_while(bool (*wanted)(char)) {
+    size_t count = 0;
+    while (count < text_.size() && wanted(text_[count])) ++count;
+    std::string out(text_.substr(0, count));
+    text_.remove_prefix(count);
+    return out;
+  }
+  /// "[-_.]?WORD[-_.]?DIGITS?" for the first word that fits; gives `normal` and the number.
+  bool take_part(std::initializer_list<std::string_view> words, std::string_view normal,
+                 std::string& out) {
+    const std::string_view before = text_;
+    take_separator();
+    for (const std::string_view word : words) {
+      if (!text_.starts_with(word)) continue;
+      text_.remove_prefix(word.size());
+      const std::string_view after_word = text_;
+      take_separator();
+      const std::string digits = take_while(is_digit);
+      if (digits.empty()) text_ = after_word;
+      out += normal;
+      out += number(digits);
+      return true;
+    }
+    text_ = before;
+    return false;
+  }
+  void take_separator() {
+    if (!text_.empty() && is_separator(text_.front())) text_.remove_prefix(1);
+  }
+  static bool is_separator(char c) { return c == '-' || c == '_' || c == '.'; }
+
+ private:
+  std::string_view text_;
+};
+
+// The normal form of a version in lower case (PEP 440, appendix B); nullopt when it is none.
+std::optional<std::string> normal_version(std::string_view text) {
+  VersionScanner scan(text);
+  scan.take('v');
+  std::string epoch = "0";
+  std::string first = scan.take_while(is_digit);
+  if (!first.empty() && scan.take('!')) {
+    epoch = number(first);
+    first = scan.take_while(is_digit);
+  }
+  if (first.empty()) return std::nullopt;
+  std::vector<std::string> release{number(first)};
+  while (true) {
+    VersionScanner ahead = scan;
+    if (!ahead.take('.')) break;
+    const std::string digits = ahead.take_while(is_digit);
+    if (digits.empty()) break;
+    release.push_back(number(digits));
+    scan = ahead;
+  }
+  while (release.size() > 1 && release.back() == "0") release.pop_back();
+  std::string out = epoch + "!";
+  for (const std::string& part : release) out += part + ".";
+  // Of words that begin alike the longer one stands first.
+  scan.take_part({"alpha", "a"}, "a", out) || scan.take_part({"beta", "b"}, "b", out) ||
+      scan.take_part({"preview", "pre", "rc", "c"}, "rc", out);
+  VersionScanner post = scan;
+  std::string digits;
+  if (post.take('-')) digits = post.take_while(is_digit);
+  if (!digits.empty()) {
+    out += "post" + number(digits);
+    scan = post;
+  } else {
+    scan.take_part({"post", "rev", "r"}, "post", out);
+  }
+  scan.take_part({"dev"}, "dev", out);
+  out += '+';
+  if (scan.take('+')) {
+    do {
+      const std::string part = scan.take_while([](char c) { return is_digit(c) || is_letter(c); });
+      if (part.empty()) return std::nullopt;
+      out += part + ".";
+    } while (scan.take('-') || scan.take('_') || scan.take('.'));
+  }
+  if (!scan.at_end()) return std::nullopt;
+  return out;
 }
 
 std::string comparable_version(std::string_view version) {
