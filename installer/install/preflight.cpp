@@ -167,8 +167,8 @@ void check_writable(Sys& sys, const PrefixView& view, const SpaceReport& space, 
   for (size_t i = 0; i < view.missing.size(); ++i) {
     where.resize(std::max<size_t>(where.rfind('/'), 1));
   }
-  const std::string mount = mount_text(sys, host.root, where);
-  const auto with_mount = [&mount](std::string why) {
+  const auto with_mount = [&](std::string why) {
+    const std::string mount = mount_text(sys, host.root, where);
     return mount.empty() ? why : why + ": " + mount;
   };
   if (space.is_read_only) {

@@ -12,6 +12,8 @@
 namespace eb {
 namespace {
 
+constexpr int kFlipTries = 3;  // where another run takes the new link for an abandoned one
+
 bool is_link_to(Sys& sys, int dir, const char* name, const std::string& target) {
   try {
     return read_link_at(sys, dir, name, name) == target;
@@ -83,13 +85,21 @@ void flip_current(Sys& sys, const Prefix& prefix, const std::string& release,
   const int root = prefix.root.get();
   const std::string where = prefix.at(kCurrentLink);
   const std::string target = std::string(kReleasesDir) + "/" + release;
-  const std::string temporary = std::string(".current.") + nonce;
-  int r = sys.symlinkat(target.c_str(), root, temporary.c_str());
-  if (r == -EEXIST && is_link_to(sys, root, temporary.c_str(), target)) r = 0;
-  if (r < 0) throw system_error(-r, "cannot make the link", where);
-  r = rename_again(sys, root, temporary.c_str(), root, kCurrentLink);
-  if (r < 0 && !is_link_to(sys, root, kCurrentLink, target)) {
-    sys.unlinkat(root, temporary.c_str(), 0);
+  // Made beside the other unfinished things, where a later run finds it; a link's text counts from
+  // where the link is in the end.
+  const int state = prefix.state.get();
+  const std::string temporary = "link-" + nonce;
+  int r = 0;
+  for (int i = 0; i < kFlipTries; ++i) {
+    r = sys.symlinkat(target.c_str(), state, temporary.c_str());
+    if (r == -EEXIST && is_link_to(sys, state, temporary.c_str(), target)) r = 0;
+    if (r < 0) throw system_error(-r, "cannot make the link", where);
+    r = rename_again(sys, state, temporary.c_str(), root, kCurrentLink);
+    if (r < 0 && is_link_to(sys, root, kCurrentLink, target)) r = 0;  // the reply was lost
+    if (r != -ENOENT) break;
+  }
+  if (r < 0) {
+    sys.unlinkat(state, temporary.c_str(), 0);
     throw system_error(-r, "cannot make the release the active one", where);
   }
   *is_current = true;

@@ -49,6 +49,21 @@ std::string unescaped(const std::string& text) {
   return out;
 }
 
+// Files and links that live for a moment between making and renaming. Nobody says whose they are,
+// so age has to tell.
+void remove_if_forgotten(Sys& sys, const Prefix& prefix, const Host& host,
+                         const std::string& name) noexcept {
+  constexpr int64_t kForgottenSeconds = 3600;
+  if (!name.starts_with(".id.") && !name.starts_with(".floor.") && !name.starts_with("link-")) {
+    return;
+  }
+  struct stat info {};
+  if (sys.fstatat(prefix.state.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+      info.st_mtime < host.now - kForgottenSeconds) {
+    sys.unlinkat(prefix.state.get(), name.c_str(), 0);
+  }
+}
+
 }  // namespace
 
 std::string mount_text(Sys& sys, const std::string& root, const std::string& path) {
@@ -153,6 +168,7 @@ void remove_leftovers(Sys& sys, const Prefix& prefix, const Host& host, const st
     std::vector<DirEntry> entries;
     if (sys.list(prefix.state.get(), &entries) < 0) return;
     for (const DirEntry& entry : entries) {
+      remove_if_forgotten(sys, prefix, host, entry.name);
       const bool is_stage = entry.name.starts_with("stage-");
       const bool is_trash = entry.name.starts_with("trash-");
       const size_t dash = entry.name.rfind('-');

@@ -145,6 +145,16 @@ TEST_CASE("flipping current") {
   CHECK(!is_current);
   CHECK(fs::read_symlink(shop.at("current")) == "releases/c");
   CHECK(std::distance(fs::directory_iterator(shop.at(".")), {}) == 3);
+  CHECK(std::distance(fs::directory_iterator(shop.at(".envinstall")), {}) == 1);
+  // Another run took the fresh link for an abandoned one.
+  int renames = 0;
+  shop.sys.before = [&](const SysCall& call) {
+    return call.name == "renameat" && ++renames == 1
+               ? (fs::remove(shop.at(".envinstall/link-" + std::string(kNonce))), 0)
+               : 0;
+  };
+  flip_current(shop.sys, shop.prefix, "d", kNonce, &is_current);
+  CHECK(fs::read_symlink(shop.at("current")) == "releases/d");
 }
 
 // --- locks

@@ -206,10 +206,6 @@ class Workshop {
       const std::string name = entry.path().filename();
       if (name != "id" && name != "floor" && name != "log") out.insert(name);
     }
-    for (const auto& entry : fs::directory_iterator(prefix())) {
-      const std::string name = entry.path().filename();
-      if (name.starts_with(".current")) out.insert(name);
-    }
     return out;
   }
 
