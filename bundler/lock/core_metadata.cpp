@@ -25,7 +25,8 @@ CoreMetadata::CoreMetadata(std::string_view text) {
     const size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (trimmed(line).empty()) return;  // the description follows
+    // The description follows. A line of blanks alone still belongs to the field above.
+    if (line.empty() || line == "\r") return;
     if (line.front() == ' ' || line.front() == '\t') {
       if (!fields_.empty()) fields_.back().second += "\n" + trimmed(line);
       continue;
@@ -54,12 +55,18 @@ std::string CoreMetadata::licence() const {
   if (const std::string expression = field("License-Expression"); !expression.empty()) {
     return expression;
   }
-  // Some put the whole text of their licence here.
+  // Some put the whole text of their licence here; its first line may be the licence's name.
   constexpr size_t kMaxLicence = 120;
+  constexpr size_t kMaxTitle = 40;
   const std::string text = field("License");
-  if (!text.empty() && text.size() <= kMaxLicence && text.find('\n') == std::string::npos &&
-      lower(text) != "unknown" && lower(text) != "none") {
-    return text;
+  const std::string first = text.substr(0, text.find('\n'));
+  if (first == text) {
+    if (!text.empty() && text.size() <= kMaxLicence && lower(text) != "unknown" &&
+        lower(text) != "none") {
+      return text;
+    }
+  } else if (first.size() <= kMaxTitle && lower(first).ends_with("license")) {
+    return first;
   }
   std::string out;
   for (const auto& classifier : fields("Classifier")) {

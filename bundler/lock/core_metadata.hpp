@@ -17,8 +17,8 @@ class CoreMetadata {
   std::string field(std::string_view name) const;
   std::vector<std::string> fields(std::string_view name) const;
 
-  /// License-Expression, else a License field of one line, else the licence classifiers joined with
-  /// " AND "; "" when nothing is stated.
+  /// License-Expression, else a License field of one line or with a title, else the classifiers
+  /// joined with " AND "; "" when nothing is stated.
   std::string licence() const;
 
  private:

@@ -56,7 +56,8 @@ std::string summarise_copyright(std::string_view text) {
   if (machine_readable) {
     if (const auto names = licences_of_files(text); !names.empty()) return joined(names);
   }
-  return joined(common_licences(text));
+  const std::string out = joined(common_licences(text));
+  return out.empty() && first_line != std::string_view::npos ? "text in debian/copyright" : out;
 }
 
 }  // namespace eb

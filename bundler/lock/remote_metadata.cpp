@@ -28,7 +28,6 @@ constexpr uint64_t kMaxMetadataBytes = uint64_t{8} << 20;
 struct Directory {
   uint64_t offset = 0;
   uint64_t size_bytes = 0;
-  uint64_t end_bytes = 0;  ///< of what follows it
 };
 
 struct Entry {
@@ -50,7 +49,6 @@ std::optional<Directory> find_directory(std::string_view tail) {
     out.size_bytes = end.u32();
     out.offset = end.u32();
     if (end.u16() != tail.size() - at - kEndSize) continue;  // not the comment's length
-    out.end_bytes = tail.size() - at;
     if (out.offset != 0xffffffff && out.size_bytes != 0xffffffff) return out;
     if (at < kEnd64LocatorSize + kEnd64Size) return std::nullopt;
     ByteReader locator(as_bytes(tail.substr(at - kEnd64LocatorSize)));
@@ -61,7 +59,6 @@ std::optional<Directory> find_directory(std::string_view tail) {
     record.take(36);
     out.size_bytes = record.u64();
     out.offset = record.u64();
-    out.end_bytes = tail.size() - record_at;
     return out;
   }
   return std::nullopt;
@@ -130,20 +127,9 @@ std::optional<std::string> inflated(std::string_view packed, uint64_t plain_byte
 
 }  // namespace
 
-std::optional<uint64_t> archive_size_of_tail(std::string_view tail) {
-  const auto directory = find_directory(tail);
-  if (!directory) return std::nullopt;
-  constexpr uint64_t kMaxFile = uint64_t{1} << 40;
-  if (directory->offset > kMaxFile || directory->size_bytes > kMaxFile) return std::nullopt;
-  return directory->offset + directory->size_bytes + directory->end_bytes;
-}
-
 std::optional<uint64_t> read_remote_size(const std::string& url, const FetchOptions& options) {
   try {
-    const HttpDocument tail =
-        fetch_document(url, {"Range: bytes=-" + std::to_string(kTailBytes)}, kTailBytes, options);
-    if (tail.status == 200) return tail.body.size();  // all of it, smaller than what was asked for
-    return tail.status == 206 ? archive_size_of_tail(tail.body) : std::nullopt;
+    return fetch_document(url, {"Range: bytes=0-0"}, 1, options).whole_bytes;
   } catch (const Error&) {
     return std::nullopt;  // it sends the whole file
   }

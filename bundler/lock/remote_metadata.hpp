@@ -4,7 +4,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "bundler/fetch/fetch.hpp"
 
@@ -17,12 +16,9 @@ namespace eb {
 std::optional<std::string> read_remote_metadata(const std::string& url, uint64_t file_size,
                                                 const FetchOptions& options);
 
-/// The size of a wheel on a server, for indexes that do not tell it: read off the end of the
-/// archive, which names its own place. nullopt when the server does not send parts.
+/// The size of a file on a server, for indexes that do not tell it; nullopt when the server does
+/// not send parts.
 std::optional<uint64_t> read_remote_size(const std::string& url, const FetchOptions& options);
-
-/// The size of the archive that `tail` is the end of; for read_remote_size() and tests.
-std::optional<uint64_t> archive_size_of_tail(std::string_view tail);
 
 /// METADATA over any source of bytes: `read(offset, size)` gives exactly that part, or nullopt.
 using RangeReader = std::function<std::optional<std::string>(uint64_t offset, uint64_t size)>;
