@@ -1,10 +1,11 @@
 #include <array>
 #include <ctime>
-#include <nlohmann/json.hpp>
 
 #include "bundler/cli/commands.hpp"
+#include "bundler/cli/json_line.hpp"
 #include "bundler/cli/pipeline.hpp"
 #include "bundler/pack/frame_compressor.hpp"
+#include "installer/install/size_text.hpp"
 
 namespace eb {
 namespace {
@@ -106,24 +107,21 @@ void print_report(const BuildOptions& options, const BuildRequest& request,
   if (options.common.json) {
     nlohmann::ordered_json signers = nlohmann::ordered_json::array();
     for (const auto& key : request.keys) signers.push_back(key->public_key().fingerprint());
-    const nlohmann::ordered_json record = {{"bundle", options.output},
-                                           {"id", report.id.hex()},
-                                           {"up_to_date", report.up_to_date},
-                                           {"size", report.size_bytes},
-                                           {"artifacts_size", report.artifact_size_bytes},
-                                           {"signers", signers},
-                                           {"installer", report.installer.string()}};
-    environment.out << record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-                    << "\n";
+    const nlohmann::ordered_json record = {
+        {"record", "build"},         {"bundle", options.output},
+        {"id", report.id.hex()},     {"up_to_date", report.up_to_date},
+        {"size", report.size_bytes}, {"artifacts_size", report.artifact_size_bytes},
+        {"signers", signers},        {"installer", report.installer.string()}};
+    environment.out << json_line(record);
     return;
   }
   if (report.up_to_date) {
     environment.out << options.output
                     << " is up to date: same lock, program, signers and options made it\n";
   }
-  environment.out << "bundle     " << options.output << ", " << format_bytes(report.size_bytes);
+  environment.out << "bundle     " << options.output << ", " << size_text(report.size_bytes);
   if (report.artifact_size_bytes > 0) {
-    environment.out << " from " << format_bytes(report.artifact_size_bytes) << " of artifacts";
+    environment.out << " from " << size_text(report.artifact_size_bytes) << " of artifacts";
   }
   environment.out << "\nID         " << report.id.hex() << "\n";
   for (const auto& key : request.keys) {
@@ -156,9 +154,9 @@ ExitCode build(const BuildOptions& options, BundlerEnvironment& environment) {
         .where(request.folder().string())
         .hint("mkdir -p " + request.folder().string());
   }
-  ProgressReporter events(environment.err, progress_style(options.common, environment));
+  ProgressPrinter events(environment.err, progress_style(options.common, environment));
   const BuildReport report = build_bundle(request, events);
-  events.clear();
+  events.clear_bar();
   print_report(options, request, report, environment);
   return ExitCode::kOk;
 }

@@ -1,10 +1,10 @@
 #include "bundler/cli/command_line.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "bundler/cli/commands.hpp"
 #include "bundler/cli/interruption.hpp"
+#include "bundler/cli/json_line.hpp"
 #include "installer/base/worker_pool.hpp"
 
 namespace eb {
@@ -116,15 +116,11 @@ void show_error(const Error& error, bool json, BundlerEnvironment& environment) 
   if (interrupted()) wait_for_the_end();
   environment.err << render_error(kProgram, error) << std::flush;
   if (json) {
-    nlohmann::ordered_json record = {{"error",
-                                      {{"code", static_cast<int>(error.code())},
-                                       {"what", error.what()},
-                                       {"where", error.where()},
-                                       {"why", error.why()},
-                                       {"hints", error.hints()}}}};
-    // Outside text may be no UTF-8.
-    environment.out << record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n"
-                    << std::flush;
+    const nlohmann::ordered_json record = {
+        {"record", "error"},    {"code", static_cast<int>(error.code())},
+        {"what", error.what()}, {"where", error.where()},
+        {"why", error.why()},   {"hints", error.hints()}};
+    environment.out << json_line(record) << std::flush;
   }
 }
 
@@ -144,10 +140,11 @@ void add_jobs_option(CLI::App& app, CommonOptions& options) {
       ->check(CLI::Range(1U, 1024U));
 }
 
-ProgressStyle progress_style(const CommonOptions& options, const BundlerEnvironment& environment) {
-  ProgressStyle style;
+ProgressPrinter::Style progress_style(const CommonOptions& options,
+                                      const BundlerEnvironment& environment) {
+  ProgressPrinter::Style style;
+  style.program = kProgram;
   style.terminal = environment.err_is_terminal && environment.variable_or("TERM", "") != "dumb";
-  style.color = style.terminal && environment.variable_or("NO_COLOR", "").empty();
   style.columns = environment.err_columns;
   style.quiet = options.quiet;
   style.verbose = options.verbose;

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "bundler/cli/environment.hpp"
-#include "bundler/cli/progress.hpp"
 #include "installer/base/error.hpp"
+#include "installer/cli/progress_printer.hpp"
 
 namespace eb {
 
@@ -31,7 +31,8 @@ void add_common_options(CLI::App& app, CommonOptions& options);
 /// -j, for the commands that work in parallel.
 void add_jobs_option(CLI::App& app, CommonOptions& options);
 /// What a reporter needs to know of options and environment.
-ProgressStyle progress_style(const CommonOptions& options, const BundlerEnvironment& environment);
+ProgressPrinter::Style progress_style(const CommonOptions& options,
+                                      const BundlerEnvironment& environment);
 
 // One file a command, each adds itself.
 void add_lock_command(CLI::App& app, ChosenCommand& chosen);

@@ -1,7 +1,7 @@
-#include <nlohmann/json.hpp>
-
 #include "bundler/cli/commands.hpp"
+#include "bundler/cli/json_line.hpp"
 #include "bundler/cli/obtain.hpp"
+#include "installer/install/size_text.hpp"
 
 namespace eb {
 namespace {
@@ -13,27 +13,24 @@ struct FetchCommandOptions {
 };
 
 ExitCode fetch(const FetchCommandOptions& options, BundlerEnvironment& environment) {
-  ProgressReporter events(environment.err, progress_style(options.common, environment));
+  ProgressPrinter events(environment.err, progress_style(options.common, environment));
   const LockFile lock = read_lock(options.lock);
   const Obtained obtained = obtain(lock, options.sources, events);
-  events.clear();
+  events.clear_bar();
   uint64_t bytes = 0;
   for (const Artifact& artifact : lock.lock.artifacts) {
     if (artifact.kind != ArtifactKind::kFolder) bytes += artifact.size_bytes;
   }
   const std::filesystem::path cache = options.sources.open_cache().directory();
   if (options.common.json) {
-    const nlohmann::ordered_json record = {{"lock", options.lock},
-                                           {"cache", cache.string()},
-                                           {"fetched", obtained.fetched},
-                                           {"cached", obtained.cached},
-                                           {"bytes", bytes}};
-    environment.out << record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-                    << "\n";
+    const nlohmann::ordered_json record = {
+        {"record", "fetch"},           {"lock", options.lock},      {"cache", cache.string()},
+        {"fetched", obtained.fetched}, {"cached", obtained.cached}, {"bytes", bytes}};
+    environment.out << json_line(record);
     return ExitCode::kOk;
   }
   environment.out << obtained.fetched << " files fetched, " << obtained.cached
-                  << " were there; together " << format_bytes(bytes) << " in " << cache.string()
+                  << " were there; together " << size_text(bytes) << " in " << cache.string()
                   << "\n";
   return ExitCode::kOk;
 }

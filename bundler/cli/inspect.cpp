@@ -1,10 +1,10 @@
-#include <nlohmann/json.hpp>
-
 #include "bundler/cli/commands.hpp"
+#include "bundler/cli/json_line.hpp"
 #include "bundler/pack/output_file.hpp"
 #include "bundler/pack/resign.hpp"
 #include "installer/format/index.hpp"
 #include "installer/format/sshsig.hpp"
+#include "installer/install/size_text.hpp"
 
 namespace eb {
 namespace {
@@ -19,10 +19,6 @@ struct InspectOptions {
 };
 
 using Json = nlohmann::ordered_json;
-
-std::string line_of(const Json& record) {
-  return record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 void write_whole(const std::filesystem::path& path, Bytes data) {
   OutputFile file(path);
@@ -66,7 +62,7 @@ const char* type_name(EntryType type) {
 }
 
 Json entry_record(const Entry& entry) {
-  Json record = {{"path", entry.path.str()}, {"type", type_name(entry.type)}};
+  Json record = {{"record", "entry"}, {"path", entry.path.str()}, {"type", type_name(entry.type)}};
   if (entry.type == EntryType::kFile) {
     record["executable"] = entry.executable;
     record["size"] = entry.size_bytes;
@@ -95,7 +91,8 @@ std::string entry_line(const Entry& entry) {
 void print_json(const InspectOptions& options, const BundleHeader& header, const Index& index,
                 BundlerEnvironment& environment) {
   const IndexTotals sums = totals(index);
-  Json record = {{"bundle", options.bundle},
+  Json record = {{"record", "bundle"},
+                 {"bundle", options.bundle},
                  {"id", header.prologue.index_digest.hex()},
                  {"format", std::to_string(header.prologue.major) + "." +
                                 std::to_string(header.prologue.minor)},
@@ -107,16 +104,17 @@ void print_json(const InspectOptions& options, const BundleHeader& header, const
                  {"frames", index.frames.size()},
                  {"signers", signers_of(header)},
                  {"meta", index.meta}};
-  environment.out << line_of(record);
+  environment.out << json_line(record);
   if (options.frames) {
     for (const Frame& frame : index.frames) {
-      environment.out << line_of({{"compressed_size", frame.compressed_size},
-                                  {"raw_size", frame.raw_size},
-                                  {"sha256", frame.digest.hex()}});
+      environment.out << json_line({{"record", "frame"},
+                                    {"compressed_size", frame.compressed_size},
+                                    {"raw_size", frame.raw_size},
+                                    {"sha256", frame.digest.hex()}});
     }
   }
   if (options.files) {
-    for (const Entry& entry : index.entries) environment.out << line_of(entry_record(entry));
+    for (const Entry& entry : index.entries) environment.out << json_line(entry_record(entry));
   }
 }
 
@@ -131,8 +129,8 @@ void print_text(const InspectOptions& options, const BundleHeader& header, const
   for (const auto& [key, value] : index.meta) line(key, value);
   line("files", std::to_string(sums.files) + " in " + std::to_string(sums.directories) +
                     " folders, " + std::to_string(sums.symlinks) + " symlinks");
-  line("unpacked", format_bytes(sums.file_bytes));
-  line("packed", format_bytes(header.prologue.file_size()) + " in " +
+  line("unpacked", size_text(sums.file_bytes));
+  line("packed", size_text(header.prologue.file_size()) + " in " +
                      std::to_string(index.frames.size()) + " frames");
   for (const std::string& signer : signers_of(header)) line("signed by", signer);
   if (header.signatures.empty()) line("signed by", "nobody");

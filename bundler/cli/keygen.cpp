@@ -1,6 +1,5 @@
-#include <nlohmann/json.hpp>
-
 #include "bundler/cli/commands.hpp"
+#include "bundler/cli/json_line.hpp"
 #include "bundler/sign/key_pair.hpp"
 
 namespace eb {
@@ -17,11 +16,12 @@ ExitCode keygen(const KeygenOptions& options, BundlerEnvironment& environment) {
   const std::string type = options.type == "ed25519" ? "ssh-ed25519" : "ecdsa-sha2-nistp256";
   const SshPublicKey key = write_new_key(options.file, type, options.comment);
   if (options.common.json) {
-    const nlohmann::ordered_json record = {{"private_key", options.file},
+    const nlohmann::ordered_json record = {{"record", "keygen"},
+                                           {"private_key", options.file},
                                            {"public_key", options.file + ".pub"},
                                            {"type", key.type},
                                            {"fingerprint", key.fingerprint()}};
-    environment.out << record.dump() << "\n";
+    environment.out << json_line(record);
     return ExitCode::kOk;
   }
   environment.out << "private key  " << options.file << "\n"

@@ -1,11 +1,11 @@
-#include <nlohmann/json.hpp>
-
 #include "bundler/cli/commands.hpp"
+#include "bundler/cli/json_line.hpp"
 #include "bundler/cli/obtain.hpp"
 #include "bundler/lock/lock_diff.hpp"
 #include "bundler/lock/make_lock.hpp"
 #include "bundler/manifest/manifest.hpp"
 #include "bundler/pack/output_file.hpp"
+#include "installer/install/size_text.hpp"
 
 namespace eb {
 namespace {
@@ -50,22 +50,22 @@ void print_result(const LockCommandOptions& options, const Lock& lock,
                          {"from", before.version},
                          {"to", after.version}});
     }
-    const nlohmann::ordered_json record = {{"lock", file},
+    const nlohmann::ordered_json record = {{"record", "lock"},
+                                           {"lock", file},
                                            {"written", written},
                                            {"artifacts", lock.artifacts.size()},
                                            {"added", names_of(diff.added)},
                                            {"removed", names_of(diff.removed)},
                                            {"changed", changed},
                                            {"settings", diff.settings}};
-    environment.out << record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-                    << "\n";
+    environment.out << json_line(record);
     return;
   }
   if (previous) environment.out << render_diff(diff);
   uint64_t bytes = 0;
   for (const Artifact& artifact : lock.artifacts) bytes += artifact.size_bytes;
   environment.out << file << (written ? ": " : " is up to date: ") << lock.artifacts.size()
-                  << " artifacts, " << format_bytes(bytes) << "\n";
+                  << " artifacts, " << size_text(bytes) << "\n";
 }
 
 std::optional<Lock> read_previous(const std::filesystem::path& file) {
@@ -96,7 +96,7 @@ ExitCode check_lock(const LockCommandOptions& options, const Manifest& manifest,
 }
 
 ExitCode make(const LockCommandOptions& options, BundlerEnvironment& environment) {
-  ProgressReporter events(environment.err, progress_style(options.common, environment));
+  ProgressPrinter events(environment.err, progress_style(options.common, environment));
   const std::filesystem::path file = options.lock_file();
   const Manifest manifest = load_manifest(options.manifest);
   for (const std::string& note : manifest.notes) events.on(Warning{note});
@@ -116,7 +116,7 @@ ExitCode make(const LockCommandOptions& options, BundlerEnvironment& environment
   lock_options.fetch = options.sources.fetch;
   lock_options.uv = options.uv;
   const Lock lock = make_lock(manifest, lock_options, options.sources.open_cache(), events);
-  events.clear();
+  events.clear_bar();
   const bool is_new = !lock_options.previous || *lock_options.previous != lock;
   if (is_new) {
     OutputFile out(file);

@@ -5,8 +5,8 @@
 
 #include "bundler/cli/build_record.hpp"
 #include "bundler/cli/release_notes.hpp"
+#include "bundler/cli/verified_file.hpp"
 #include "bundler/cli/work_folder.hpp"
-#include "bundler/pack/check_bundle.hpp"
 #include "bundler/pack/resign.hpp"
 #include "bundler/pack/temporaries.hpp"
 #include "bundler/sign/checksums.hpp"
@@ -83,7 +83,7 @@ void make_bundle(const BuildRequest& request, EventSink& events) {
   const Temporary registration(unverified);
   try {
     write_bundle(tree, plan, unverified, options, signer_of(request), events);
-    check_bundle(unverified, own_policy(request), request.threads, events);
+    verify_bundle_file(unverified, own_policy(request), request.threads, events);
     std::filesystem::rename(unverified, request.output);
   } catch (...) {
     std::error_code ignored;
@@ -94,7 +94,7 @@ void make_bundle(const BuildRequest& request, EventSink& events) {
 
 /// Writes the stamped installer unless it is there already. Returns where.
 std::filesystem::path write_installer(const BuildRequest& request) {
-  const std::filesystem::path target = request.folder() / kInstallerName;
+  std::filesystem::path target = request.folder() / kInstallerName;
   std::error_code error;
   if (std::filesystem::equivalent(request.installer, target, error)) {
     throw Error(ExitCode::kUsage, "the installer to copy is the one to be written")

@@ -1,6 +1,7 @@
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
 #include "bundler/cli/commands.hpp"
+#include "bundler/cli/json_line.hpp"
 #include "bundler/pack/resign.hpp"
 #include "bundler/sign/checksums.hpp"
 #include "bundler/sign/signing_key.hpp"
@@ -75,12 +76,12 @@ ExitCode sign(const SignOptions& options, BundlerEnvironment& environment) {
     refresh_checksum(options.bundle);
   }
   if (options.common.json) {
-    const nlohmann::ordered_json record = {{"bundle", options.bundle},
+    const nlohmann::ordered_json record = {{"record", "sign"},
+                                           {"bundle", options.bundle},
                                            {"id", header.prologue.index_digest.hex()},
                                            {"added", added},
                                            {"signatures", blobs.size()}};
-    environment.out << record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-                    << "\n";
+    environment.out << json_line(record);
     return ExitCode::kOk;
   }
   for (const auto& fingerprint : added) {

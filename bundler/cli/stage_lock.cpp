@@ -37,6 +37,11 @@ bool asked_by_manifest(const Artifact& artifact) {
          artifact.asked_by.end();
 }
 
+void note(EventSink& events, const std::string& origin, const std::string& text) {
+  std::string line = origin;
+  events.on(Note{line.append(": ").append(text)});
+}
+
 void stage_artifact(const Lock& lock, const Artifact& artifact, const std::filesystem::path& path,
                     Staging& staging, EventSink& events) {
   const std::string origin = origin_of(artifact);
@@ -46,13 +51,13 @@ void stage_artifact(const Lock& lock, const Artifact& artifact, const std::files
       const InstalledWheel done = install_wheel(
           wheel, {.python = short_python(lock.python), .requested = asked_by_manifest(artifact)},
           origin, staging);
-      for (const std::string& warning : done.warnings) events.on(Note{origin + ": " + warning});
+      for (const std::string& warning : done.warnings) note(events, origin, warning);
       return;
     }
     case ArtifactKind::kDeb: {
       DebReader package(path, origin);
       for (const std::string& link : stage_deb(package, origin, staging)) {
-        events.on(Note{origin + ": left out " + link});
+        note(events, origin, "left out " + link);
       }
       return;
     }
@@ -99,7 +104,8 @@ std::filesystem::path ObtainedArtifacts::path_of(const Artifact& artifact) const
 
 size_t prune(const std::vector<std::string>& patterns, Staging& staging) {
   std::vector<RelPath> matched;
-  for (const auto& [path, item] : staging.items()) {
+  for (const auto& item : staging.items()) {
+    const RelPath& path = item.first;
     if (std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
           return ::fnmatch(pattern.c_str(), path.str().c_str(), 0) == 0;
         })) {

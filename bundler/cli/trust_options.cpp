@@ -1,18 +1,17 @@
 #include "bundler/cli/trust_options.hpp"
 
+#include <unistd.h>
+
 #include <ctime>
 
-namespace eb {
-namespace {
-constexpr size_t kMaxTrustFileSize = 1u << 20;
-}
+#include "installer/base/sys.hpp"
+#include "installer/install/trust_store.hpp"
 
+namespace eb {
 void add_trust_options(CLI::App& app, TrustOptions& options) {
   app.add_option("--allowed-signers", options.allowed_signers,
-                 "Trust file in OpenSSH's form (ssh-keygen(1)); may be repeated")
-      ->type_name("FILE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+                 "Trust file in OpenSSH's form (ssh-keygen(1))")
+      ->type_name("FILE");
   app.add_option("--trust", options.fingerprints, "Fingerprint of a key; may be repeated")
       ->type_name("SHA256:…")
       ->expected(1)
@@ -25,20 +24,13 @@ void add_trust_options(CLI::App& app, TrustOptions& options) {
 
 TrustPolicy trust_policy(const TrustOptions& options, const BundleHeader& header,
                          EventSink& events) {
-  TrustPolicy policy;
-  policy.now = std::time(nullptr);
-  policy.required_signatures = options.required;
-  policy.fingerprints = options.fingerprints;
-  policy.origin = "the command line";
-  for (const std::string& file : options.allowed_signers) {
-    const auto text = read_file_at(real_sys(), AT_FDCWD, file.c_str(), kMaxTrustFileSize, file);
-    std::vector<std::string> skipped;
-    for (AllowedSigner& signer : parse_allowed_signers(as_text(text), file, &skipped)) {
-      policy.signers.push_back(std::move(signer));
-    }
-    for (const std::string& line : skipped) events.on(Warning{line});
-    policy.origin = file;
-  }
+  TrustSettings settings;
+  if (!options.allowed_signers.empty()) settings.allowed_signers = options.allowed_signers;
+  settings.fingerprints = options.fingerprints;
+  settings.required_signatures = options.required;
+  settings.uid = ::getuid();
+  settings.now = std::time(nullptr);
+  TrustPolicy policy = TrustStore::load(real_sys(), settings, events).policy();
   if (!options.given()) {
     policy.origin = "the bundle's own signatures";
     for (const auto& blob : header.signatures) {

@@ -10,8 +10,8 @@
 namespace eb {
 
 struct TrustOptions {
-  std::vector<std::string> allowed_signers;  ///< files
-  std::vector<std::string> fingerprints;     ///< SHA256:…
+  std::string allowed_signers;            ///< a file; "" = none
+  std::vector<std::string> fingerprints;  ///< SHA256:…
   unsigned required = 1;
 
   bool given() const { return !allowed_signers.empty() || !fingerprints.empty(); }

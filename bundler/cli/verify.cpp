@@ -1,8 +1,8 @@
-#include <nlohmann/json.hpp>
-
 #include "bundler/cli/commands.hpp"
+#include "bundler/cli/json_line.hpp"
 #include "bundler/cli/trust_options.hpp"
-#include "bundler/pack/check_bundle.hpp"
+#include "bundler/cli/verified_file.hpp"
+#include "installer/install/size_text.hpp"
 
 namespace eb {
 namespace {
@@ -14,11 +14,11 @@ struct VerifyOptions {
 };
 
 ExitCode verify(const VerifyOptions& options, BundlerEnvironment& environment) {
-  ProgressReporter events(environment.err, progress_style(options.common, environment));
+  ProgressPrinter events(environment.err, progress_style(options.common, environment));
   const TrustPolicy policy =
       trust_policy(options.trust, read_bundle_header(options.bundle), events);
   const VerifiedBundle bundle =
-      check_bundle(options.bundle, policy, options.common.threads(), events);
+      verify_bundle_file(options.bundle, policy, options.common.threads(), events);
   const IndexTotals sums = totals(bundle.index());
   if (options.common.json) {
     nlohmann::ordered_json signers = nlohmann::ordered_json::array();
@@ -26,18 +26,16 @@ ExitCode verify(const VerifyOptions& options, BundlerEnvironment& environment) {
       signers.push_back(
           {{"fingerprint", signature.fingerprint}, {"principal", signature.principal}});
     }
-    const nlohmann::ordered_json record = {{"bundle", options.bundle},
-                                           {"id", bundle.id().hex()},
-                                           {"trust_checked", options.trust.given()},
-                                           {"signers", signers},
-                                           {"files", sums.files},
-                                           {"bytes", sums.file_bytes}};
-    environment.out << record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-                    << "\n";
+    const nlohmann::ordered_json record = {
+        {"record", "verify"},      {"bundle", options.bundle},
+        {"id", bundle.id().hex()}, {"trust_checked", options.trust.given()},
+        {"signers", signers},      {"files", sums.files},
+        {"bytes", sums.file_bytes}};
+    environment.out << json_line(record);
     return ExitCode::kOk;
   }
   environment.out << "the bundle is whole: " << sums.files << " files, "
-                  << format_bytes(sums.file_bytes) << " in " << bundle.index().frames.size()
+                  << size_text(sums.file_bytes) << " in " << bundle.index().frames.size()
                   << " frames\n";
   environment.out << "ID         " << bundle.id().hex() << "\n";
   for (const AcceptedSignature& signature : bundle.accepted()) {

@@ -5,7 +5,6 @@
 #include <cstdio>
 
 #include "installer/base/error.hpp"
-#include "installer/cli/environment.hpp"
 #include "installer/install/size_text.hpp"
 
 namespace eb {
@@ -60,7 +59,7 @@ void ProgressPrinter::on(const Event& event) noexcept {
                      warnings_.push_back(warning.text);
                      if (style_.quiet) return;
                      clear_bar();
-                     err_ << kProgramName << ": warning: " << printable(warning.text) << "\n"
+                     err_ << style_.program << ": warning: " << printable(warning.text) << "\n"
                           << std::flush;
                    },
                    [this](const Note& note) {

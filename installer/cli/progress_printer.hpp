@@ -14,6 +14,7 @@ namespace eb {
 class ProgressPrinter final : public EventSink {
  public:
   struct Style {
+    std::string program = "envinstall";  ///< what warnings begin with
     bool terminal = false;
     bool quiet = false;    ///< neither progress nor warnings
     bool verbose = false;  ///< notes too
