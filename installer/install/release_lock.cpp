@@ -136,7 +136,11 @@ bool ReleaseLock::take(const Host& host, LockOwner* holder) {
     }
     if (!text_there) continue;  // freed meanwhile
     *holder = parse_owner(*text_there);
-    if (!is_dead(sys_, *holder, host)) return false;
+    if (!is_dead(sys_, *holder, host)) {
+      // The holder may have ended since it was read, and left the folder because of ours in it.
+      sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);
+      return false;
+    }
     clear_away(sys_, state, release_, nonce_);
   }
   throw Error(ExitCode::kBusy, "the lock changes hands all the time").where(where + "/" + release_);

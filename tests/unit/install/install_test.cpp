@@ -23,7 +23,7 @@ TEST_CASE("a bundle becomes a release, and the release the active one") {
   CHECK(shop.current() == report.release);
   CHECK(release_snapshot(shop.release(report.release)) ==
         snapshot(shop.scratch.path() / "tree-one"));
-  CHECK(shop.leftovers().empty());
+  CHECK(shop.leftovers() == std::set<std::string>{});
   CHECK(fs::read_symlink(shop.prefix() / "current") == "releases/" + report.release);
   CHECK(fs::read_symlink(shop.prefix() / "bin") == "current/bin");
   CHECK(read_text(shop.prefix() / "bin/python") == "#!/bin/sh\necho one\n");
@@ -279,7 +279,7 @@ TEST_CASE("F133 many at once with one bundle: one installs, all succeed") {
   }
   for (std::thread& thread : threads) thread.join();
   for (const std::string& failure : failures) CHECK(failure == "");
-  CHECK(shop.leftovers().empty());
+  CHECK(shop.leftovers() == std::set<std::string>{});
   CHECK(std::distance(fs::directory_iterator(shop.prefix() / "releases"), {}) == 1);
   CHECK(release_snapshot(shop.prefix() / "current/.") ==
         snapshot(shop.scratch.path() / "tree-one"));
@@ -296,7 +296,7 @@ TEST_CASE("F133 two different bundles at once: both releases are there, one is a
     for (std::thread& thread : threads) thread.join();
     CHECK(std::distance(fs::directory_iterator(shop.prefix() / "releases"), {}) == 2);
     CHECK(fs::exists(shop.release(shop.current()) / "bin/python"));
-    CHECK(shop.leftovers().empty());
+    CHECK(shop.leftovers() == std::set<std::string>{});
   }
 }
 
@@ -307,7 +307,7 @@ TEST_CASE("what a dead run left is removed by the next") {
   write_text(state / "stage-sample-0123456789abcdef-aaaaaaaaaaaaaaaa/lib/x", "x");
   write_text(state / "trash-sample-0123456789abcdef-bbbbbbbbbbbbbbbb/.bundle/receipt", "x");
   shop.install_file(shop.make("two"));
-  CHECK(shop.leftovers().empty());
+  CHECK(shop.leftovers() == std::set<std::string>{});
 }
 
 TEST_CASE("F128 a damaged release is not taken for good") {

@@ -182,6 +182,22 @@ TEST_CASE("a lock is held by one, and gone without trace when released") {
   CHECK(acquire(shop, "n5").held());
 }
 
+TEST_CASE("F133 the owner ends while another one tries: the last takes the folder away") {
+  Shop shop;
+  // By another Sys: the hook below holds shop.sys.
+  std::optional<ReleaseLock> lock(
+      ReleaseLock::try_acquire(real_sys(), shop.prefix, "r", shop.host, "n1"));
+  bool asked = false;
+  // The second has found the lock held and is about to take its own folder back.
+  shop.sys.before = [&](const SysCall& call) {
+    if (call.name == "unlinkat" && !std::exchange(asked, true)) lock.reset();
+    return 0;
+  };
+  CHECK(!ReleaseLock::try_acquire(shop.sys, shop.prefix, "r", shop.host, "n2").held());
+  CHECK(asked);
+  CHECK(!fs::exists(shop.at(".envinstall/lock.d")));
+}
+
 TEST_CASE("who waits need not take the lock when the work is done meanwhile") {
   Shop shop;
   const ReleaseLock lock = acquire(shop, "n1");
