@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <string>
 
 #include "installer/base/digest.hpp"
@@ -26,6 +27,7 @@ class LocalIndex {
   /// Before the first request.
   void add(const std::string& project, const std::string& file, const std::string& content,
            const std::string& metadata = "") {
+    const std::scoped_lock lock(mutex_);
     pages_[project][file] = content;
     metadata_[file] = metadata;
   }
@@ -35,6 +37,7 @@ class LocalIndex {
 
  private:
   void answer(const ReceivedRequest& request, ServerConnection& to) const {
+    const std::scoped_lock lock(mutex_);
     const std::string& target = request.target;
     if (target.starts_with("/simple/")) {
       const auto page = pages_.find(target.substr(8, target.size() - 9));
@@ -104,6 +107,7 @@ class LocalIndex {
   }
 
   Options options_;
+  mutable std::mutex mutex_;  ///< guards the two maps: each connection has its thread
   std::map<std::string, std::map<std::string, std::string>> pages_;
   std::map<std::string, std::string> metadata_;
   HostileServer server_;  ///< last: its threads use what stands above
