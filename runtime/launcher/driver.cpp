@@ -1,35 +1,13 @@
 #include "runtime/launcher/driver.hpp"
 
+#include "runtime/launcher/folder.hpp"
+#include "runtime/launcher/image.hpp"
+#include "runtime/launcher/system.hpp"
+
 namespace eb::launcher {
 namespace {
 
 constexpr const char* kWanted = "libcuda.so.1";
-
-uint32_t u32(const Mapping& file, uint64_t offset) {
-  if (!file.holds(offset, 4)) return 0;
-  uint32_t value = 0;
-  for (int i = 3; i >= 0; --i) value = value << 8 | file.data[offset + static_cast<uint64_t>(i)];
-  return value;
-}
-
-View text_at(const Mapping& file, uint64_t offset) {
-  if (offset >= file.size) return "";
-  const View rest = file.text().from(offset);
-  const size_t end = rest.index_of('\0');
-  return end == rest.size ? View("") : rest.first(end);
-}
-
-/// A 64-bit library of this machine: LD_LIBRARY_PATH often names directories of 32-bit ones too.
-bool is_usable(const char* path) {
-  const long fd = open(path, O_RDONLY | O_NONBLOCK);
-  if (fd < 0) return false;
-  unsigned char head[20];
-  const long got = read(fd, head, sizeof head);
-  close(fd);
-  return got == sizeof head &&
-         View(reinterpret_cast<const char*>(head), 6) == View("\177ELF\2\1") &&
-         (head[18] | head[19] << 8) == kElfMachine;
-}
 
 /// dl-cache.h of glibc: an optional old-format part, then the header "glibc-ld.so.cache" + "1.1" of
 /// 48 bytes and entries of 24 (flags, key, value, osversion, hwcap); offsets count from the header.
@@ -120,33 +98,6 @@ uint64_t fingerprint(View place, const char* library) {
     hash = mixed(hash, static_cast<uint64_t>(info.st_mtime_nsec));
   }
   return hash;
-}
-
-struct Entry {  // linux_dirent64
-  uint64_t inode;
-  int64_t next;
-  uint16_t size;
-  uint8_t type;
-  char name[1];
-};
-
-/// Calls `use` for every name in a directory.
-template <typename Use>
-bool for_each_name(const char* directory, Use use) {
-  const long fd = open(directory, O_RDONLY | O_DIRECTORY);
-  if (fd < 0) return false;
-  constexpr size_t kSize = size_t{32} * 1024;
-  auto* const buffer = static_cast<char*>(allocate(kSize));
-  long got;
-  while ((got = list(fd, buffer, kSize)) > 0) {
-    for (long at = 0; at < got;) {
-      const auto* entry = reinterpret_cast<const Entry*>(buffer + at);
-      use(View(static_cast<const char*>(entry->name)));
-      at += entry->size;
-    }
-  }
-  close(fd);
-  return got == 0;
 }
 
 /// The directory of symlinks for `place`. It is made under another name and renamed, so that what

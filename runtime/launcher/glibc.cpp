@@ -3,6 +3,7 @@
 #include <elf.h>
 
 #include "runtime/launcher/locate.hpp"
+#include "runtime/launcher/system.hpp"
 
 namespace eb::launcher {
 namespace {

@@ -2,10 +2,12 @@
 
 #include <linux/auxvec.h>
 
+#include "runtime/launcher/compat.hpp"
 #include "runtime/launcher/driver.hpp"
 #include "runtime/launcher/glibc.hpp"
 #include "runtime/launcher/locate.hpp"
 #include "runtime/launcher/settings.hpp"
+#include "runtime/launcher/system.hpp"
 
 namespace eb::launcher {
 namespace {
@@ -95,10 +97,13 @@ Program python_of(const Program& script) {
   const char* notes = joined({root, "/libexec/launch/", program.name});
   const Settings settings = read_settings(joined({notes, ".env"}), root, process.envp);
   const Loader loader = choose_loader(root, process.envp);
+  const Compat compat =
+      settings.wants_driver ? find_compat(root, process.envp, !process.secure) : Compat{};
   const char* driver =
       settings.wants_driver ? find_driver(loader, process.envp, !process.secure) : nullptr;
   const char* libraries =
       joined({loader.host ? "" : loader.library, loader.host ? "" : ":", root, "/lib/", kMultiarch,
+              compat.folder == nullptr ? "" : ":", compat.folder == nullptr ? "" : compat.folder,
               driver == nullptr ? "" : ":", driver == nullptr ? "" : driver});
 
   Arguments arguments(static_cast<size_t>(process.argc) + script.options.size +
@@ -119,6 +124,7 @@ Program python_of(const Program& script) {
   if (verbose != nullptr && !(View(verbose) == "")) {
     say("loader", {loader.path});
     say("libraries", {libraries});
+    if (compat.why != nullptr) say("cuda-compat", {compat.why});
     say("argv0", {argv0});
     say("program", {script.is_script ? script_path : program.real});
   }

@@ -1,5 +1,7 @@
 #include "runtime/launcher/settings.hpp"
 
+#include "runtime/launcher/system.hpp"
+
 namespace eb::launcher {
 namespace {
 

@@ -2,8 +2,14 @@
 
 #include <linux/mman.h>
 
-// The compiler may turn loops and initialisers into calls of these even in freestanding code.
+#include "runtime/launcher/system.hpp"
+
+// The compiler may turn loops and initialisers into calls of these even in freestanding code. In
+// the unit tests the C library has them.
 extern "C" {
+#if __STDC_HOSTED__
+void* memcpy(void* to, const void* from, size_t size);
+#else
 void* memcpy(void* to, const void* from, size_t size) {
   auto* out = static_cast<volatile unsigned char*>(to);
   const auto* in = static_cast<const unsigned char*>(from);
@@ -15,6 +21,7 @@ void* memset(void* to, int value, size_t size) {
   for (size_t i = 0; i < size; ++i) out[i] = static_cast<unsigned char>(value);
   return to;
 }
+#endif
 }
 
 namespace eb::launcher {
@@ -203,6 +210,20 @@ Mapping map_file(const char* path) {
   }
   close(fd);
   return out;
+}
+
+View read_text(const char* path, size_t limit) {
+  const long fd = open(path, O_RDONLY | O_NONBLOCK);
+  if (fd < 0) return "";
+  char* const out = static_cast<char*>(allocate(limit));
+  size_t size = 0;
+  while (size < limit) {
+    const long got = read(fd, out + size, limit - size);
+    if (got <= 0) break;
+    size += static_cast<size_t>(got);
+  }
+  close(fd);
+  return {out, size};
 }
 
 void fail(View what, View where, long error) {

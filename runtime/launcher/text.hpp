@@ -1,8 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <initializer_list>
-
-#include "runtime/launcher/system.hpp"
 
 namespace eb::launcher {
 
@@ -64,6 +64,10 @@ struct Mapping {
 };
 /// Empty when it cannot be mapped or is no regular file with content.
 Mapping map_file(const char* path);
+
+/// At most `limit` bytes of a file that cannot be mapped (/proc, /sys). Empty when it cannot be
+/// read.
+View read_text(const char* path, size_t limit);
 
 /// One line on stderr: "envlaunch: error: WHAT: WHERE: REASON". `error` is a positive errno or 0.
 /// Ends the process with 127 when something is missing, else with 126.

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The launcher at work: real processes in tiny trees of its layout.
 
-    launcher_test.py --launcher ENVLAUNCH --probe PROGRAM --driver LIBRARY
+    launcher_test.py --launcher ENVLAUNCH --probe PROGRAM --driver LIBRARY --compat LIBRARY
+                     --cudnn LIBRARY --rpath LIBRARY --runpath LIBRARY
 """
 
 import argparse
@@ -14,17 +15,12 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import unittest
 
-MULTIARCH = f"{os.uname().machine}-linux-gnu"
-HOST_LOADER = pathlib.Path({"x86_64": "/lib64/ld-linux-x86-64.so.2",
-                            "aarch64": "/lib/ld-linux-aarch64.so.1"}[os.uname().machine])
-OPTIONS = argparse.Namespace()
+sys.dont_write_bytecode = True  # the sources may be read-only
 
-
-def host_libc_folder() -> pathlib.Path:
-    return HOST_LOADER.resolve().parent
+from compat_cases import Compat, CompatInProc, Isolation  # noqa: E402,F401
+from release_case import HOST_LOADER, MULTIARCH, OPTIONS, Case, host_libc_folder  # noqa: E402
 
 
 def host_minor() -> int:
@@ -38,62 +34,6 @@ def host_has_driver() -> bool:
         (pathlib.Path(place) / "libcuda.so.1").exists() for place in (
             f"/usr/lib/{MULTIARCH}", "/usr/lib64", "/usr/local/nvidia/lib64", "/usr/lib/wsl/lib",
             "/.singularity.d/libs", "/run/opengl-driver/lib"))
-
-
-class Case(unittest.TestCase):
-    maxDiff = None
-
-    def setUp(self):
-        self.base = pathlib.Path(os.path.realpath(tempfile.mkdtemp(prefix="launcher-test-")))
-        self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
-        (self.base / "tmp").mkdir()
-        self.prefix = self.base / "prefix"
-        self.root = self.prefix / "releases" / "one"
-        self.root.mkdir(parents=True)
-        (self.prefix / "current").symlink_to("releases/one")
-        (self.prefix / "bin").symlink_to("current/bin")
-        glibc = self.root / "lib/glibc"
-        glibc.mkdir(parents=True)
-        (self.root / "lib" / MULTIARCH).mkdir()
-        shutil.copy(HOST_LOADER, glibc / HOST_LOADER.name)
-        for name in ("libc.so.6", "libm.so.6", "libdl.so.2"):
-            shutil.copy(host_libc_folder() / name, glibc / name)
-        self.program("bin/tool")
-
-    def program(self, name, content=None):
-        real = self.root / "libexec/real" / name
-        real.parent.mkdir(parents=True, exist_ok=True)
-        if content is None:
-            shutil.copy(OPTIONS.probe, real)
-        else:
-            real.write_bytes(content)
-        stub = self.root / name
-        stub.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(OPTIONS.launcher, stub)
-        return stub
-
-    def settings(self, name, text):
-        path = self.root / "libexec/launch" / (name + ".env")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-    def run_raw(self, *argv, env=None, **options):
-        settings = {"PATH": "/usr/bin:/bin", "TMPDIR": str(self.base / "tmp")}
-        settings.update(env or {})
-        return subprocess.run([os.fsencode(a) for a in argv], env=settings, capture_output=True, timeout=60, **options)
-
-    def run_probe(self, *argv, env=None, **options):
-        done = self.run_raw(*argv, env=env, **options)
-        self.assertEqual((done.returncode, done.stderr), (0, b""), done)
-        return json.loads(done.stdout)
-
-    def refused(self, *argv, code, message, env=None, **options):
-        done = self.run_raw(*argv, env=env, **options)
-        self.assertEqual((done.returncode, done.stderr.decode(), done.stdout), (code, message, b""))
-
-    def libc_of(self, report):
-        (path,) = {p for p in report["mapped"] if os.path.basename(p).startswith("libc.so.6")}
-        return "bundle" if path == str(self.root / "lib/glibc/libc.so.6") else path
 
 
 class Arguments(Case):
@@ -517,7 +457,7 @@ class Chroot(Case):
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    for name in ("launcher", "probe", "driver"):
+    for name in ("launcher", "probe", "driver", "compat", "cudnn", "rpath", "runpath"):
         parser.add_argument("--" + name, required=True, type=os.path.abspath)
     _, rest = parser.parse_known_args(namespace=OPTIONS)
     program = unittest.main(argv=[sys.argv[0], *rest], exit=False)

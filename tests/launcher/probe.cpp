@@ -1,8 +1,12 @@
 // The program behind a launcher in the tests: says as JSON what it was started with.
 //
-//   probe [--exit N] [--load LIBRARY]... [anything else]
+//   probe [--exit N] [--load LIBRARY]... [--where LIBRARY]... [anything else]
+//
+// --load says whether the library can be loaded, --where under which path the loader found it (also
+// where there is no /proc to show what is mapped).
 
 #include <dlfcn.h>
+#include <link.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +27,16 @@ void print_string(const char* text) {
     }
   }
   std::putchar('"');
+}
+
+void print_place(const char* library) {
+  void* const handle = dlopen(library, RTLD_NOW);
+  link_map* found = nullptr;
+  if (handle == nullptr || dlinfo(handle, RTLD_DI_LINKMAP, static_cast<void*>(&found)) != 0) {
+    std::printf("null");
+  } else {
+    print_string(found->l_name);
+  }
 }
 
 void print_list(const char* name, char** list) {
@@ -57,6 +71,11 @@ int main(int argc, char** argv) {
   std::printf("{");
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--exit") == 0 && i + 1 < argc) status = std::atoi(argv[i + 1]);
+    if (std::strcmp(argv[i], "--where") == 0 && i + 1 < argc) {
+      std::printf("\"where %s\": ", argv[i + 1]);
+      print_place(argv[i + 1]);
+      std::printf(",\n");
+    }
     if (std::strcmp(argv[i], "--load") == 0 && i + 1 < argc) {
       print_string(argv[i + 1]);
       std::printf(": %s,\n", dlopen(argv[i + 1], RTLD_NOW) != nullptr ? "true" : "false");
