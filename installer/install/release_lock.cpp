@@ -43,17 +43,21 @@ int make_lock(Sys& sys, int state, const std::string& lock, const std::string& o
   if (r >= 0)
     r = try_make_directory(sys, state, (std::string(kLockDir) + "/" + lock).c_str(), 0755);
   if (r < 0) return r;
-  const int fd = sys.openat(state, owner_path(lock).c_str(),
-                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+  int fd = -EINTR;
+  while (fd == -EINTR) {
+    fd = sys.openat(state, owner_path(lock).c_str(),
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+  }
   if (fd < 0) return fd;
-  ssize_t put = 0;
-  do {
-    put = sys.write(fd, owner.data(), owner.size());
-  } while (put == -EINTR);
-  // A short write of so few bytes is a full disk.
-  if (put >= 0 && static_cast<size_t>(put) != owner.size()) put = -ENOSPC;
+  int failure = 0;
+  for (size_t at = 0; at < owner.size() && failure == 0;) {
+    const ssize_t put = sys.write(fd, owner.data() + at, owner.size() - at);
+    if (put > 0) at += static_cast<size_t>(put);
+    if (put == 0) failure = -ENOSPC;
+    if (put < 0 && put != -EINTR) failure = static_cast<int>(put);
+  }
   r = sys.close(fd);
-  return put < 0 ? static_cast<int>(put) : r == -EINTR ? 0 : r;
+  return failure != 0 ? failure : r == -EINTR ? 0 : r;
 }
 
 std::string owner_text(const LockOwner& owner) {
