@@ -284,7 +284,8 @@ void AptWorkspace::prefer(const std::map<std::string, std::string>& versions) {
   std::string text = excluded_pins_;
   for (const auto& [name, version] : versions) {
     // Above 1000 a version is taken even where a newer one exists (apt_preferences(5)).
-    text += "Package: " + name + "\nPin: version " + version + "\nPin-Priority: 1001\n\n";
+    text.append("Package: ").append(name).append("\nPin: version ").append(version);
+    text += "\nPin-Priority: 1001\n\n";
   }
   write("preferences", text);
 }
@@ -311,7 +312,7 @@ std::vector<AptPackage> AptWorkspace::resolve(const std::vector<std::string>& na
   };
   std::vector<std::string> exact;
   for (const auto& [name, version] : parse_simulation(install("--simulate"))) {
-    exact.push_back(name + "=" + version);
+    exact.emplace_back(name).append("=").append(version);
   }
   const auto uris = parse_install_uris(install("--print-uris"));
   std::vector<AptPackage> out;

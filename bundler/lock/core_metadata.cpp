@@ -52,14 +52,14 @@ std::vector<std::string> CoreMetadata::fields(std::string_view name) const {
 }
 
 std::string CoreMetadata::licence() const {
-  if (const std::string expression = field("License-Expression"); !expression.empty()) {
+  if (std::string expression = field("License-Expression"); !expression.empty()) {
     return expression;
   }
   // Some put the whole text of their licence here; its first line may be the licence's name.
   constexpr size_t kMaxLicence = 120;
   constexpr size_t kMaxTitle = 40;
-  const std::string text = field("License");
-  const std::string first = text.substr(0, text.find('\n'));
+  std::string text = field("License");
+  std::string first = text.substr(0, text.find('\n'));
   if (first == text) {
     if (!text.empty() && text.size() <= kMaxLicence && lower(text) != "unknown" &&
         lower(text) != "none") {

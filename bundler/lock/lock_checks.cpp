@@ -88,7 +88,7 @@ void check_licences(const Manifest& manifest, const std::vector<Artifact>& artif
   std::string why;
   std::string list;
   for (const auto& [licence, names] : open) {
-    why += (why.empty() ? "" : "; ") + ("\"" + licence + "\": " + names);
+    why.append(why.empty() ? "\"" : "; \"").append(licence).append("\": ").append(names);
     list += (list.empty() ? "\"" : ", \"") + licence + "\"";
   }
   throw Error(ExitCode::kPolicy, "licences that the manifest does not accept")

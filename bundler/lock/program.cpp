@@ -83,7 +83,7 @@ std::vector<std::string> environment_of(const Program& program) {
     if (!changed) out.emplace_back(entry);
   }
   for (const auto& [name, value] : changes) {
-    if (!value.empty()) out.push_back(name + "=" + value);
+    if (!value.empty()) out.emplace_back(name).append("=").append(value);
   }
   return out;
 }

@@ -73,9 +73,12 @@ std::string uv_platform(const WheelWish& wish) {
 std::string preference_file(const std::map<std::string, std::string>& preferred) {
   std::string out = "lock-version = \"1.0\"\ncreated-by = \"envbundle\"\n";
   for (const auto& [name, version] : preferred) {
-    out += "\n[[packages]]\nname = " + toml_string(name) + "\nversion = " + toml_string(version) +
-           "\nwheels = [{ url = \"https://index.invalid/" + name + "-" + version +
-           "-py3-none-any.whl\", hashes = { sha256 = \"" + std::string(64, '0') + "\" } }]\n";
+    out += "\n[[packages]]\nname = " + toml_string(name) + "\nversion = " + toml_string(version);
+    out.append("\nwheels = [{ url = \"https://index.invalid/")
+        .append(name)
+        .append("-")
+        .append(version);
+    out += "-py3-none-any.whl\", hashes = { sha256 = \"" + std::string(64, '0') + "\" } }]\n";
   }
   return out;
 }
@@ -212,7 +215,9 @@ Pylock resolve_with_pip(const WheelWish& wish, EventSink& events) {
   const Folder folder;
   const std::string report = (folder.path() / "report.json").string();
   std::string constraints;
-  for (const auto& [name, version] : wish.preferred) constraints += name + "==" + version + "\n";
+  for (const auto& [name, version] : wish.preferred) {
+    constraints.append(name).append("==").append(version).append("\n");
+  }
   const std::string constraints_path = folder.write("constraints.txt", constraints);
   const auto run = [&](bool constrained) {
     Program program;

@@ -9,7 +9,7 @@
 namespace eb {
 namespace {
 
-constexpr int64_t kDay = 24 * 60 * 60;
+constexpr int64_t kDay = int64_t{24} * 60 * 60;
 
 std::optional<int64_t> seconds_of(tm fields) {
   const tm wanted = fields;

@@ -158,8 +158,8 @@ std::vector<std::string> SourceFinder::State::deb_urls(const Artifact& artifact)
       .hint("name an archive: --archive-url " + artifact.archive + "=URL, or --sources FILE");
 }
 
-SourceFinder::SourceFinder(const Lock& lock, Sources sources, std::filesystem::path lock_directory,
-                           FetchOptions options)
+SourceFinder::SourceFinder(const Lock& lock, const Sources& sources,
+                           std::filesystem::path lock_directory, FetchOptions options)
     : state_(
           std::make_unique<State>(lock, sources, std::move(lock_directory), std::move(options))) {}
 SourceFinder::~SourceFinder() = default;

@@ -45,7 +45,7 @@ Sources find_sources(const SourcesOptions& options, bool wheels, bool debs);
 class SourceFinder {
  public:
   /// `lock_directory` is where the lock lies: paths of tar, file and folder are seen from there.
-  SourceFinder(const Lock& lock, Sources sources, std::filesystem::path lock_directory,
+  SourceFinder(const Lock& lock, const Sources& sources, std::filesystem::path lock_directory,
                FetchOptions options);
   ~SourceFinder();
   SourceFinder(const SourceFinder&) = delete;

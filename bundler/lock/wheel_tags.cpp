@@ -62,10 +62,12 @@ void WheelTags::add(const std::string& tag) {
 
 std::optional<size_t> WheelTags::rank(const WheelName& name) const {
   std::optional<size_t> best;
+  std::string tag;
   for (const auto& python : split(name.python_tag)) {
     for (const auto& abi : split(name.abi_tag)) {
       for (const auto& platform : split(name.platform_tag)) {
-        const auto found = ranks_.find(python + "-" + abi + "-" + platform);
+        tag.assign(python).append("-").append(abi).append("-").append(platform);
+        const auto found = ranks_.find(tag);
         if (found != ranks_.end() && (!best || found->second < *best)) best = found->second;
       }
     }

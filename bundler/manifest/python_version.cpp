@@ -180,6 +180,7 @@ PythonVersion PythonVersion::base_part() const {
 
 std::strong_ordering PythonVersion::operator<=>(const PythonVersion& other) const {
   if (epoch_ != other.epoch_) return epoch_ <=> other.epoch_;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the rewritten "!= 0" for a pointer
   if (const auto order = compare_release(release_, other.release_); order != 0) return order;
   // 1.dev0 < 1a0 < 1rc0 < 1 < 1.post0: what is absent stands before or after what is present.
   const auto pre_rank = [](const PythonVersion& v) {

@@ -26,12 +26,14 @@ class PythonVersion {
   PythonVersion base_part() const;
 
   std::strong_ordering operator<=>(const PythonVersion& other) const;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the rewritten "== 0" for a pointer
   bool operator==(const PythonVersion& other) const { return (*this <=> other) == 0; }
 
  private:
   struct Pre {
     int phase = 0;  ///< 0 alpha, 1 beta, 2 release candidate
     uint64_t number = 0;
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the rewritten "< 0" for a pointer
     auto operator<=>(const Pre&) const = default;
   };
   uint64_t epoch_ = 0;

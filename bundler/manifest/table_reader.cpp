@@ -117,17 +117,17 @@ std::string TableReader::required_string(std::string_view key) {
 }
 
 void TableReader::finish() const {
-  const std::pair<std::string, TomlValue>* unknown = nullptr;
+  const TomlField* unknown = nullptr;
   for (const auto& field : table_->fields) {
-    if (std::find(known_.begin(), known_.end(), field.first) != known_.end()) continue;
+    if (std::find(known_.begin(), known_.end(), field.key) != known_.end()) continue;
     // The first in the text is what a person looks for.
-    if (unknown == nullptr || field.second.line < unknown->second.line) unknown = &field;
+    if (unknown == nullptr || field.value.line < unknown->value.line) unknown = &field;
   }
   if (unknown == nullptr) return;
   Error out =
-      toml_error(file_, unknown->second,
-                 "unknown key '" + unknown->first + "'" + (name_.empty() ? "" : " in " + name_));
-  const std::string meant = nearest(unknown->first, known_);
+      toml_error(file_, unknown->value,
+                 "unknown key '" + unknown->key + "'" + (name_.empty() ? "" : " in " + name_));
+  const std::string meant = nearest(unknown->key, known_);
   if (!meant.empty()) out.hint("did you mean '" + meant + "'?");
   std::vector<std::string> known = known_;
   std::sort(known.begin(), known.end());

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include "installer/base/utf8.hpp"
 
@@ -37,10 +38,10 @@ TomlValue convert(const toml::node& node) {
         field.line = key.source().begin.line;
         field.column = key.source().begin.column;
       }
-      out.fields.emplace_back(std::string(key.str()), std::move(field));
+      out.fields.push_back({std::string(key.str()), std::move(field)});
     }
     std::sort(out.fields.begin(), out.fields.end(),
-              [](const auto& a, const auto& b) { return a.first < b.first; });
+              [](const auto& a, const auto& b) { return a.key < b.key; });
   } else if (const auto* array = node.as_array()) {
     out.type = TomlValue::Type::kArray;
     for (const auto& child : *array) out.items.push_back(convert(child));

@@ -3,12 +3,13 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "installer/base/error.hpp"
 
 namespace eb {
+
+struct TomlField;
 
 /// A value of a TOML document (toml.io, v1.0.0) with its place in the text. Our own type, so that
 /// one source file alone knows the parser.
@@ -19,12 +20,17 @@ struct TomlValue {
   std::string text;  ///< kString; kDateTime as RFC 3339; kFloat as printed
   int64_t integer = 0;
   bool boolean = false;
-  std::vector<TomlValue> items;                           ///< kArray
-  std::vector<std::pair<std::string, TomlValue>> fields;  ///< kTable, sorted by key
-  uint32_t line = 0;    ///< of the key for a field, else of the value
-  uint32_t column = 0;  ///< both count from 1
+  std::vector<TomlValue> items;   ///< kArray
+  std::vector<TomlField> fields;  ///< kTable, sorted by key
+  uint32_t line = 0;              ///< of the key for a field, else of the value
+  uint32_t column = 0;            ///< both count from 1
 
   const TomlValue* find(std::string_view key) const;
+};
+
+struct TomlField {
+  std::string key;
+  TomlValue value;
 };
 
 /// What a message calls the type: "a string", "an array" …

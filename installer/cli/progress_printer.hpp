@@ -3,6 +3,7 @@
 #include <chrono>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "installer/base/events.hpp"
@@ -21,7 +22,7 @@ class ProgressPrinter final : public EventSink {
     unsigned columns = 80;
   };
 
-  ProgressPrinter(std::ostream& err, Style style) : err_(err), style_(style) {}
+  ProgressPrinter(std::ostream& err, Style style) : err_(err), style_(std::move(style)) {}
   ~ProgressPrinter() override { clear_bar(); }
 
   void on(const Event& event) noexcept override;

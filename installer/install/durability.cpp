@@ -111,7 +111,9 @@ void make_durable(Sys& sys, int stage, const Index& index, const Durability& dur
   sync_entries(sys, stage, index, true, jobs, where);
   for (const char* name : {kIndexFile, kSignaturesFile, kReceiptFile}) {
     const std::string path = std::string(kBundleDir) + "/" + name;
-    sync_file(sys, stage, path.c_str(), 0, where + "/" + path);
+    std::string shown = where;
+    shown.append("/").append(path);
+    sync_file(sys, stage, path.c_str(), 0, shown);
   }
   sync_file(sys, stage, kBundleDir, O_DIRECTORY, where + "/" + kBundleDir);
   sync_directory(sys, stage, where);

@@ -57,17 +57,19 @@ unsigned cgroup_cpu_limit(Sys& sys, const std::string& root) {
     const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
     const std::string group = line.substr(second + 1);
     if (controllers == ",,") {
-      limit =
-          lower(limit, limit_upwards(group, [&](const std::string& at) {
-                  std::istringstream in(first_line(sys, root + "/sys/fs/cgroup" + at + "/cpu.max"));
-                  std::string quota;
-                  std::string period;
-                  in >> quota >> period;
-                  return cpus_of(quota, period);
-                }));
+      limit = lower(limit, limit_upwards(group, [&](const std::string& at) {
+                      std::string path = root + "/sys/fs/cgroup";
+                      path.append(at).append("/cpu.max");
+                      std::istringstream in(first_line(sys, path));
+                      std::string quota;
+                      std::string period;
+                      in >> quota >> period;
+                      return cpus_of(quota, period);
+                    }));
     } else if (controllers.find(",cpu,") != std::string::npos) {
       limit = lower(limit, limit_upwards(group, [&](const std::string& at) {
-                      const std::string folder = root + "/sys/fs/cgroup/cpu" + at;
+                      std::string folder = root + "/sys/fs/cgroup/cpu";
+                      folder += at;
                       return cpus_of(first_line(sys, folder + "/cpu.cfs_quota_us"),
                                      first_line(sys, folder + "/cpu.cfs_period_us"));
                     }));

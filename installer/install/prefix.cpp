@@ -69,6 +69,7 @@ std::vector<std::string> list_names(Sys& sys, int dir, const std::string& where)
     throw system_error(-r, "cannot list the folder", where);
   }
   std::vector<std::string> names;
+  names.reserve(entries.size());
   for (DirEntry& entry : entries) names.push_back(std::move(entry.name));
   std::ranges::sort(names);
   return names;

@@ -167,7 +167,7 @@ void check_writable(Sys& sys, const PrefixView& view, const SpaceReport& space, 
   for (size_t i = 0; i < view.missing.size(); ++i) {
     where.resize(std::max<size_t>(where.rfind('/'), 1));
   }
-  const auto with_mount = [&](std::string why) {
+  const auto with_mount = [&](const std::string& why) {
     const std::string mount = mount_text(sys, host.root, where);
     return mount.empty() ? why : why + ": " + mount;
   };

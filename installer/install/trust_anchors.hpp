@@ -18,7 +18,7 @@ namespace eb {
 // ends it and only NULs may follow.
 
 inline constexpr char kTrustSectionName[] = ".envinstall_trust";
-inline constexpr size_t kTrustSectionSize = 16 * 1024;  ///< bytes
+inline constexpr size_t kTrustSectionSize = size_t{16} * 1024;  ///< bytes
 inline constexpr std::string_view kTrustMagic{"envinstall trust anchors v1\r\n\x1a\n\0", 32};
 inline constexpr size_t kMaxTrustText = kTrustSectionSize - kTrustMagic.size();  ///< bytes
 
