@@ -20,8 +20,9 @@ struct EmbeddedFile {
   std::string_view path;  ///< in the release
   Bytes content;
   bool executable = false;
+  bool needs_cuda = false;  ///< only in a bundle with CUDA
 };
-/// What a person runs or sources inside a prefix (runtime/env).
+/// What a person runs or sources inside a prefix (runtime/env), and the GPU check (runtime/gpu).
 std::span<const EmbeddedFile> embedded_overlay();
 
 }  // namespace eb

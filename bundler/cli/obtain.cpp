@@ -111,7 +111,7 @@ LockFile read_lock(const std::filesystem::path& file) {
     throw;
   }
   return {parse_lock(as_text(text), file.string()), sha256(text),
-          file.has_parent_path() ? file.parent_path() : std::filesystem::path(".")};
+          file.has_parent_path() ? file.parent_path() : std::filesystem::path("."), file.string()};
 }
 
 Obtained obtain(const LockFile& lock, const SourceArguments& arguments, EventSink& events) {

@@ -28,6 +28,7 @@ struct LockFile {
   Lock lock;
   Sha256 digest;                 ///< of the file's bytes
   std::filesystem::path folder;  ///< where it lies
+  std::string name;              ///< as it was given, for messages
 };
 LockFile read_lock(const std::filesystem::path& file);
 

@@ -7,12 +7,14 @@
 #include "bundler/cli/release_notes.hpp"
 #include "bundler/cli/verified_file.hpp"
 #include "bundler/cli/work_folder.hpp"
+#include "bundler/demand/demand.hpp"
 #include "bundler/pack/resign.hpp"
 #include "bundler/pack/temporaries.hpp"
 #include "bundler/sign/checksums.hpp"
 #include "bundler/sign/stamp.hpp"
 #include "installer/base/error.hpp"
 #include "installer/base/version.hpp"
+#include "installer/driver/driver_rules.hpp"
 
 namespace eb {
 namespace {
@@ -28,6 +30,17 @@ std::string glibc_version(const Lock& lock) {
     if (const auto version = DottedVersion::parse_prefix(artifact.version)) return version->str();
   }
   return "";
+}
+
+/// The driver that a CUDA toolkit came with; of the newest update where no update is named.
+std::optional<std::string> bundled_driver(const std::string& cuda) {
+  constexpr int kNewestUpdate = 9;
+  const bool names_update = std::count(cuda.begin(), cuda.end(), '.') >= 2;
+  for (int update = names_update ? -1 : kNewestUpdate; update >= -1; --update) {
+    const auto needs = needs_of_toolkit(update < 0 ? cuda : cuda + "." + std::to_string(update));
+    if (needs && needs->is_known && !needs->recommended.empty()) return needs->recommended;
+  }
+  return std::nullopt;
 }
 
 Signer signer_of(const BuildRequest& request) {
@@ -74,9 +87,15 @@ void make_bundle(const BuildRequest& request, EventSink& events) {
   Staging staging(work.path() / "release");
   const BytecodeResult bytecode = stage_lock(request.lock.lock, obtained.artifacts, work.path(),
                                              request.threads, staging, events);
+  auto meta = bundle_meta(request, bytecode.python_version);
+  // What the tree itself demands stands above what the lock was told.
+  for (auto& [key, value] : demand_meta(staging, request.lock.lock, request.lock.name,
+                                        bundled_driver, request.threads, events)) {
+    meta.insert_or_assign(key, value);
+  }
   const Tree tree = tree_of(staging);
   const PackOptions options = pack_options(request);
-  const PackPlan plan = plan_pack(tree, bundle_meta(request, bytecode.python_version), options);
+  const PackPlan plan = plan_pack(tree, meta, options);
 
   const std::filesystem::path unverified =
       request.folder() / ("." + request.output.filename().string() + ".unverified");

@@ -8,6 +8,7 @@
 #include "bundler/artifact/wheel.hpp"
 #include "bundler/cli/embedded.hpp"
 #include "bundler/cli/release_notes.hpp"
+#include "bundler/demand/cuda_libraries.hpp"
 #include "bundler/lock/sources.hpp"
 #include "bundler/pack/output_file.hpp"
 #include "bundler/stage/archive_stage.hpp"
@@ -75,8 +76,10 @@ void stage_artifact(const Lock& lock, const Artifact& artifact, const std::files
   }
 }
 
-void stage_overlay(Staging& staging) {
+void stage_overlay(const Lock& lock, Staging& staging) {
+  const bool has_cuda = !lock.cuda.empty() || find_cuda_libraries(staging).has_gpu_content();
   for (const EmbeddedFile& file : embedded_overlay()) {
+    if (file.needs_cuda && !has_cuda) continue;
     staging.add_file(RelPath(file.path), file.content, file.executable, kOrigin);
   }
 }
@@ -138,7 +141,7 @@ BytecodeResult stage_lock(const Lock& lock, const ObtainedArtifacts& artifacts,
   if (!lock.prune.empty()) {
     events.on(Note{"pruned " + std::to_string(prune(lock.prune, staging)) + " entries"});
   }
-  stage_overlay(staging);
+  stage_overlay(lock, staging);
   stage_wheel_licences(staging);
   stage_package_list(lock, staging);
   place_launchers_in(work, staging, events);

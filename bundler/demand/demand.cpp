@@ -197,15 +197,15 @@ std::map<std::string, std::string> demand_meta(const Staging& staging, const Loc
   if (!cuda.empty()) {
     const std::string min_driver = min_driver_of(lock, cuda, libraries, lock_name);
     meta[meta_key::kMinDriver] = min_driver;
-    meta[demand_key::kRecommendedDriver] =
+    meta[meta_key::kRecommendedDriver] =
         recommended_driver(cuda, min_driver, libraries, bundled_driver);
   }
   const GpuCode code = read_main_code(staging, libraries, threads, events);
-  meta[demand_key::kGpuSass] = text_of(sass_of(code));
-  meta[demand_key::kGpuPtx] = text_of(main_architectures(code, code.ptx));
-  meta[demand_key::kGlibcNeeded] = newest_glibc(staging, lock.platform, threads);
+  meta[meta_key::kGpuSass] = text_of(sass_of(code));
+  meta[meta_key::kGpuPtx] = text_of(main_architectures(code, code.ptx));
+  meta[meta_key::kGlibcNeeded] = newest_glibc(staging, lock.platform, threads);
   if (libraries.compat) {
-    meta[demand_key::kCudaCompat] = libraries.compat->version;
+    meta[meta_key::kCudaCompat] = libraries.compat->version;
   } else if (libraries.has_compat) {
     events.on(Warning{"lib/cuda-compat: no libcuda.so names its version; it will not be used"});
   }

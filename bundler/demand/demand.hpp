@@ -11,26 +11,17 @@
 
 namespace eb {
 
-/// Keys of the index's meta that describe what a bundle with CUDA demands of a machine, besides
-/// meta_key::kCuda and kMinDriver. Lists are ascending and separated by single blanks.
-namespace demand_key {
-inline constexpr char kGpuSass[] = "gpu-sass";          ///< 7.0 7.5 8.0 8.6 9.0 10.0 12.0
-inline constexpr char kGpuPtx[] = "gpu-ptx";            ///< 12.0; absent = none
-inline constexpr char kGlibcNeeded[] = "glibc-needed";  ///< 2.28
-inline constexpr char kRecommendedDriver[] = "recommended-driver";  ///< 570.124.06
-inline constexpr char kCudaCompat[] = "cuda-compat";                ///< 575.57.08; absent = none
-}  // namespace demand_key
-
 /// The driver that came with a CUDA toolkit: of 12.8.1, or of the newest 12.8.x for "12.8"; nullopt
 /// for a toolkit that is not known.
 using BundledDriver = std::function<std::optional<std::string>(const std::string& cuda)>;
 
-/// What the tree demands, as meta: kCuda, kMinDriver and the keys above; empty for a tree without
-/// GPU content and a lock that declares no CUDA. Where the lock declares nothing, the tree speaks.
-/// What the lock declares must be true of the tree: Error(kInvalidLock) when the tree's CUDA is
-/// another one, or when `min_driver` is too old for it and no lib/cuda-compat is there to help.
-/// `lock_name` is the lock's file, for messages. Nothing is written. Reads the first bytes of every
-/// file with `threads` threads; the result does not depend on their number.
+/// What the tree demands, as meta: kCuda, kMinDriver, kRecommendedDriver, kGpuSass, kGpuPtx,
+/// kGlibcNeeded, kCudaCompat (lists ascending, separated by single blanks); empty for a tree
+/// without GPU content and a lock that declares no CUDA. Where the lock declares nothing, the tree
+/// speaks. What the lock declares must be true of the tree: Error(kInvalidLock) when the tree's
+/// CUDA is another one, or when `min_driver` is too old for it and no lib/cuda-compat is there to
+/// help. `lock_name` is the lock's file, for messages. Nothing is written. Reads the first bytes of
+/// every file with `threads` threads; the result does not depend on their number.
 std::map<std::string, std::string> demand_meta(const Staging& staging, const Lock& lock,
                                                const std::string& lock_name,
                                                const BundledDriver& bundled_driver,

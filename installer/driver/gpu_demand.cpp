@@ -4,6 +4,7 @@
 
 #include "installer/base/version.hpp"
 #include "installer/driver/driver_rules.hpp"
+#include "installer/format/index.hpp"
 
 namespace eb {
 namespace {
@@ -30,14 +31,15 @@ std::vector<Capability> list_of(const std::map<std::string, std::string>& meta, 
 
 GpuDemand gpu_demand(const std::map<std::string, std::string>& meta) {
   GpuDemand out;
-  out.cuda = version_of(meta, "cuda", 2, 3);
-  out.min_driver = version_of(meta, "min-driver", 1, 3);  // the floor of CUDA 13 is plain 580
-  out.recommended_driver = version_of(meta, "recommended-driver", 1, 3);
-  out.sass = list_of(meta, "gpu-sass");
-  out.ptx = list_of(meta, "gpu-ptx");
-  out.glibc_needed = version_of(meta, "glibc-needed", 2, 3);
-  out.glibc = version_of(meta, "glibc", 2, 3);
-  const std::string compat = text_of(meta, "cuda-compat");
+  out.cuda = version_of(meta, meta_key::kCuda, 2, 3);
+  out.min_driver =
+      version_of(meta, meta_key::kMinDriver, 1, 3);  // the floor of CUDA 13 is plain 580
+  out.recommended_driver = version_of(meta, meta_key::kRecommendedDriver, 1, 3);
+  out.sass = list_of(meta, meta_key::kGpuSass);
+  out.ptx = list_of(meta, meta_key::kGpuPtx);
+  out.glibc_needed = version_of(meta, meta_key::kGlibcNeeded, 2, 3);
+  out.glibc = version_of(meta, meta_key::kGlibc, 2, 3);
+  const std::string compat = text_of(meta, meta_key::kCudaCompat);
   if (is_driver_version(compat)) out.cuda_compat = compat;
   return out;
 }

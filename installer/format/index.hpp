@@ -69,9 +69,14 @@ inline constexpr char kGlibc[] = "glibc";           ///< version of the bundle's
 inline constexpr char kPython[] = "python";         ///< e.g. 3.11.2
 inline constexpr char kCuda[] = "cuda";             ///< e.g. 12.8; absent in a bundle without CUDA
 inline constexpr char kMinDriver[] = "min-driver";  ///< e.g. 525.60.13
-inline constexpr char kNotAfter[] = "not-after";    ///< seconds since 1970; absent = never expires
-inline constexpr char kCounter[] = "counter";       ///< release counter, decimal
-inline constexpr char kLicences[] = "licences";     ///< SPDX-like expressions, comma separated
+inline constexpr char kRecommendedDriver[] = "recommended-driver";  ///< e.g. 570.124.06
+inline constexpr char kGpuSass[] = "gpu-sass";  ///< e.g. "7.5 8.0 9.0": machine code for these
+inline constexpr char kGpuPtx[] = "gpu-ptx";    ///< the same for PTX; absent = none
+inline constexpr char kGlibcNeeded[] = "glibc-needed";  ///< e.g. 2.28: what the files ask for
+inline constexpr char kCudaCompat[] = "cuda-compat";  ///< version of lib/cuda-compat; absent = none
+inline constexpr char kNotAfter[] = "not-after";  ///< seconds since 1970; absent = never expires
+inline constexpr char kCounter[] = "counter";     ///< release counter, decimal
+inline constexpr char kLicences[] = "licences";   ///< SPDX-like expressions, comma separated
 }  // namespace meta_key
 
 /// A section that this version does not know and may ignore (FORMAT §3). It is kept as it was read,

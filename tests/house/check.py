@@ -28,8 +28,11 @@ LAYERS = {  # room -> what its sources may include, besides itself (DESIGN: "the
     "installer/base": [],
     "installer/format": ["installer/base"],
     "installer/install": ["installer/base", "installer/format"],
-    "installer/cli": ["installer/base", "installer/format", "installer/install"],
+    "installer/driver": ["installer/base", "installer/format"],
+    "installer/check": ["installer/base"],
+    "installer/cli": ["installer/base", "installer/format", "installer/install", "installer/driver", "installer/check"],
     "runtime/launcher": [],
+    "runtime/gpu": [],
 }
 
 

@@ -140,11 +140,16 @@ TEST_CASE("every meta key of the code is in the table of §6, and no other") {
   std::vector<std::string> text;
   for (const auto& [key, form] : coded_rows(section("6"))) text.push_back(key);
   std::ranges::sort(text);
-  std::vector<std::string> code = {
-      meta_key::kName,     meta_key::kVersion,    meta_key::kPlatform,     meta_key::kEpoch,
-      meta_key::kTool,     meta_key::kLockDigest, meta_key::kMinInstaller, meta_key::kMinKernel,
-      meta_key::kGlibc,    meta_key::kPython,     meta_key::kCuda,         meta_key::kMinDriver,
-      meta_key::kNotAfter, meta_key::kCounter,    meta_key::kLicences};
+  std::vector<std::string> code = {meta_key::kName,         meta_key::kVersion,
+                                   meta_key::kPlatform,     meta_key::kEpoch,
+                                   meta_key::kTool,         meta_key::kLockDigest,
+                                   meta_key::kMinInstaller, meta_key::kMinKernel,
+                                   meta_key::kGlibc,        meta_key::kPython,
+                                   meta_key::kCuda,         meta_key::kMinDriver,
+                                   meta_key::kNotAfter,     meta_key::kCounter,
+                                   meta_key::kLicences,     meta_key::kRecommendedDriver,
+                                   meta_key::kGpuSass,      meta_key::kGpuPtx,
+                                   meta_key::kGlibcNeeded,  meta_key::kCudaCompat};
   std::ranges::sort(code);
   CHECK(text == code);
 }
