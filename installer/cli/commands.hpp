@@ -11,6 +11,7 @@ namespace eb {
 // what went wrong.
 
 int install_command(const std::vector<std::string>& arguments, Environment& environment);
+int check_command(const std::vector<std::string>& arguments, Environment& environment);
 int list_command(const std::vector<std::string>& arguments, Environment& environment);
 int info_command(const std::vector<std::string>& arguments, Environment& environment);
 int verify_command(const std::vector<std::string>& arguments, Environment& environment);
@@ -20,10 +21,8 @@ struct Command {
   const char* name;
   int (*run)(const std::vector<std::string>&, Environment&);
 };
-inline constexpr Command kCommands[] = {{"info", info_command},
-                                        {"install", install_command},
-                                        {"list", list_command},
-                                        {"uninstall", uninstall_command},
-                                        {"verify", verify_command}};
+inline constexpr Command kCommands[] = {
+    {"check", check_command}, {"info", info_command},           {"install", install_command},
+    {"list", list_command},   {"uninstall", uninstall_command}, {"verify", verify_command}};
 
 }  // namespace eb

@@ -19,6 +19,8 @@ struct Environment {
   int input = 0;  ///< descriptor that the bundle `-` is read from
   /// Value of an environment variable, empty when it is not set.
   std::function<std::string(const char*)> variable = [](const char*) { return std::string(); };
+  /// All of them, "NAME=VALUE" each: what a child process may get.
+  std::vector<std::string> variables = {};
   bool err_is_terminal = false;
   unsigned columns = 80;
   std::string root = {};  ///< goes before /proc, /sys and /etc; empty outside tests

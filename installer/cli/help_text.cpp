@@ -20,6 +20,7 @@ commands:
   list PREFIX               the releases in a prefix
   info BUNDLE|PREFIX        what a bundle or a prefix holds, and who signed it
   verify BUNDLE|PREFIX      check a bundle, or what was installed
+  check PREFIX              prove that the GPU stack works on this machine
   uninstall PREFIX          remove releases
   COMMAND --help            the options of a command
 
@@ -31,6 +32,9 @@ options:
   --max-bytes SIZE          refuse a bundle whose files are larger, for example 20G
   --allow-downgrade         accept a bundle that is older than what was installed
   --wait SECONDS            how long to wait for another run on the same release (default 600)
+  --gpu-check MODE          auto (default): test the GPU where there is one, and leave the release
+                            inactive when that fails; require: fail without one; skip: do not test
+  --time-limit SECONDS      longest that one step of the GPU check may take (default 900)
   --json                    results as JSON, one record a line
   -q, --quiet               print errors only
   -v, --verbose             say more
@@ -54,6 +58,7 @@ exit codes:
   0 done   1 internal   2 usage   10 bundle malformed   11 signature or trust
   12 policy (expired, older than installed, wrong architecture)   13 digest mismatch
   20 space or quota   21 input/output   22 busy   23 the file system cannot   24 permission
+  30 driver missing or too old, or no code for this GPU   31 GPU check failed
   128+N ended by signal N
 
 example:
@@ -113,6 +118,31 @@ example:
   envinstall verify /opt/dl --full
 )";
 
+constexpr char kCheck[] =
+    R"(Proves that the GPU stack of a prefix works on this machine: driver, CUDA, cuBLAS and cuDNN results
+compared with the CPU's, NCCL over all GPUs, then PyTorch itself; and that every library comes from
+the prefix but for the driver's own. Without a GPU it does what can be done without one. The report
+is kept in PREFIX/.envinstall/check-RELEASE.txt and .json, where that may be written.
+
+usage: envinstall check PREFIX [RELEASE] [OPTIONS]
+
+options:
+  --gpu-check MODE          auto (default): without a GPU nothing fails; require: that is a failure;
+                            skip: start nothing, only look at driver, devices and limits
+  --time-limit SECONDS      longest that one step may take (default 900)
+  --json                    the report as one record
+  -q, --quiet               no progress
+  -v, --verbose             say more
+  -h, --help                this text
+
+exit codes: 0 passed, or not testable here; 30 driver missing or too old, or no code for this GPU;
+31 a test failed
+
+example:
+  envinstall check /opt/dl
+  srun --gres=gpu:1 envinstall check /opt/dl --gpu-check=require --json
+)";
+
 constexpr char kUninstall[] =
     R"(Removes a release: what its bundle brought, and nothing else. Files that somebody added are kept
 and named. The active release goes only as the last one, or with --all.
@@ -150,6 +180,7 @@ std::string anchors_text(const std::string& anchors) {
 }  // namespace
 
 std::string help_text(const std::string& command, const std::string& anchors) {
+  if (command == "check") return kCheck;
   if (command == "list") return kList;
   if (command == "info") return kInfo;
   if (command == "verify") return kVerify;

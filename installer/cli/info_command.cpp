@@ -4,6 +4,7 @@
 #include "installer/cli/bundle_argument.hpp"
 #include "installer/cli/command_line.hpp"
 #include "installer/cli/commands.hpp"
+#include "installer/cli/gpu_outlook.hpp"
 #include "installer/cli/progress_printer.hpp"
 #include "installer/cli/report_table.hpp"
 #include "installer/install/prefix.hpp"
@@ -62,22 +63,17 @@ Json index_json(const Index& index, const std::string& release, const std::strin
   return record;
 }
 
-DriverReport driver_here(const Index& index, Environment& environment) {
-  return judge_driver(read_driver(environment.sys, environment.root),
-                      meta(index, meta_key::kMinDriver));
-}
-
 void info_of_bundle(const std::string& name, const TrustArguments& trust,
                     const OutputOptions& output, Environment& environment) {
   ProgressPrinter progress(environment.err, {.quiet = output.quiet});
   const Host host = read_host(environment.sys, environment.variable("HOME"), environment.root);
   const OpenedBundle opened = open_named_bundle(name, trust, host, environment, progress);
   const Index& index = opened.bundle.index();
-  const DriverReport driver = driver_here(index, environment);
+  const GpuOutlook outlook = gpu_outlook(index, environment);
   if (output.json) {
     Json record = index_json(index, opened.bundle.release_name(), opened.bundle.id().hex());
     record["signers"] = signers_json(opened.bundle, opened.trust);
-    record["driver"] = driver_json(driver);
+    record["driver"] = outlook_json(outlook);
     print_record(environment.out, record);
     return;
   }
@@ -85,7 +81,7 @@ void info_of_bundle(const std::string& name, const TrustArguments& trust,
   table.headline("bundle", meta(index, meta_key::kName));
   add_index_rows(table, index, opened.bundle.id().hex());
   add_signer_rows(table, opened.bundle, opened.trust);
-  table.row("driver", driver_text(driver));
+  add_outlook_rows(table, outlook, outlook.demand.needs_gpu());
 }
 
 void info_of_prefix(const std::string& path, const OutputOptions& output,
@@ -103,7 +99,7 @@ void info_of_prefix(const std::string& path, const OutputOptions& output,
   std::string id;
   const Index index = read_release_index(environment.sys, view.dir.get(), below, view.path, &id);
   const auto receipt = read_receipt(environment.sys, view.dir.get(), below);
-  const DriverReport driver = driver_here(index, environment);
+  const GpuOutlook outlook = gpu_outlook(index, environment);
   if (output.json) {
     Json record = index_json(index, *view.current, id);
     record["prefix"] = view.path;
@@ -113,7 +109,7 @@ void info_of_prefix(const std::string& path, const OutputOptions& output,
       record["signer"] = receipt->signer;
       record["trusted_by"] = receipt->trust;
     }
-    record["driver"] = driver_json(driver);
+    record["driver"] = outlook_json(outlook);
     print_record(environment.out, record);
     return;
   }
@@ -129,7 +125,7 @@ void info_of_prefix(const std::string& path, const OutputOptions& output,
   for (const std::string& release : view.releases) {
     if (release != *view.current) table.row("also there", release);
   }
-  table.row("driver", driver_text(driver));
+  add_outlook_rows(table, outlook, outlook.demand.needs_gpu());
 }
 
 }  // namespace

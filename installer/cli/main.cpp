@@ -50,6 +50,8 @@ int main(int argc, char** argv) {
   eb::Environment environment{eb::real_sys(), std::cout, std::cerr, stop};
   environment.input = STDIN_FILENO;
   environment.variable = variable;
+  for (char** entry = environ; *entry != nullptr; ++entry)
+    environment.variables.emplace_back(*entry);
   environment.err_is_terminal = isatty(STDERR_FILENO) != 0 && variable("TERM") != "dumb";
   environment.columns = terminal_columns();
   try {

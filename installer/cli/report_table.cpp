@@ -57,13 +57,6 @@ Json signers_json(const VerifiedBundle& bundle, const TrustStore& trust) {
   return out;
 }
 
-Json driver_json(const DriverReport& driver) {
-  return {{"state", driver_state_name(driver.state)},
-          {"version", driver.facts.version},
-          {"required", driver.required},
-          {"gpus", driver.facts.pci_gpus}};
-}
-
 Json totals_json(const IndexTotals& totals) {
   return {{"files", totals.files},
           {"directories", totals.directories},

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "installer/format/verified_bundle.hpp"
-#include "installer/install/driver_probe.hpp"
 #include "installer/install/trust_store.hpp"
 
 namespace eb {
@@ -33,7 +32,6 @@ std::string content_text(const IndexTotals& totals);
 /// Rows for signers, with the note that belongs to an installer's own anchors.
 void add_signer_rows(ReportTable& table, const VerifiedBundle& bundle, const TrustStore& trust);
 Json signers_json(const VerifiedBundle& bundle, const TrustStore& trust);
-Json driver_json(const DriverReport& driver);
 Json totals_json(const IndexTotals& totals);
 
 }  // namespace eb

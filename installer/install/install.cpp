@@ -69,7 +69,6 @@ class InstallRun {
     report.previous = previous_;
     report.totals = plan_.totals;
     report.durability = plan_.durability;
-    report.driver = plan_.driver;
     report.seconds = seconds_since(begin);
     return report;
   }
@@ -89,6 +88,10 @@ class InstallRun {
       remove_leftovers(sys_, *prefix_, host_, {}, nonce_, events_);
     }
     stop_.check();
+    if (options_.before_activation) {
+      options_.before_activation(*prefix_, plan_.release);
+      stop_.check();
+    }
     activate();
   }
 
@@ -242,7 +245,9 @@ class InstallRun {
       error.hint("release " + plan_.release + " is the active one now");
     } else if (is_published_ || action_ != InstallAction::kInstall) {
       error.hint("release " + plan_.release + " is installed, but " + still +
-                 "; the same command again will finish");
+                 (error.code() == ExitCode::kSmokeTest
+                      ? "; to activate it all the same, give --gpu-check=skip"
+                      : "; the same command again will finish"));
     } else {
       error.hint("nothing was installed; " + still);
     }

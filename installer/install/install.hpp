@@ -20,7 +20,6 @@ struct InstallReport {
   IndexTotals totals;
   double seconds = 0;
   Durability durability;
-  DriverReport driver;
 };
 
 /// Carries a plan out (FAULTS §4). `plan` is consumed. On any error or stop request: what was

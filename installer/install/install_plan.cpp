@@ -23,10 +23,6 @@ InstallPlan plan_install(Sys& sys, const VerifiedBundle& bundle, const Host& hos
   plan.space = read_space(sys, plan.prefix.dir.get(), bundle, plan.prefix.path);
   plan.durability = judge_durability(plan.space.fs_type, host);
   plan.workers = choose_workers(bundle.index(), options.jobs, host.cpus, is_stream);
-  const auto& meta = bundle.index().meta;
-  const auto min_driver = meta.find(meta_key::kMinDriver);
-  plan.driver = judge_driver(read_driver(sys, host.root),
-                             min_driver == meta.end() ? std::string() : min_driver->second);
   if (plan.action != InstallAction::kNothing) {
     check_writable(sys, plan.prefix, plan.space, host);
   }

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "installer/format/verified_bundle.hpp"
-#include "installer/install/driver_probe.hpp"
 #include "installer/install/durability.hpp"
 #include "installer/install/floor.hpp"
 #include "installer/install/frame_pipeline.hpp"
@@ -21,6 +21,9 @@ struct InstallOptions {
   unsigned jobs = 0;            ///< 0 = as many as may run at once
   uint64_t max_bytes = 0;       ///< of files; 0 = no limit
   unsigned wait_seconds = 600;  ///< for another run that works on the same release
+  /// Called when the release is published and before `current` names it. What it throws leaves the
+  /// release where it is, not active. May be empty.
+  std::function<void(const Prefix& prefix, const std::string& release)> before_activation;
 };
 
 enum class InstallAction {
@@ -39,7 +42,6 @@ struct InstallPlan {
   SpaceReport space;
   WorkerBudget workers;
   Durability durability;
-  DriverReport driver;
   Floor floor;
 };
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <sstream>
 
@@ -54,9 +55,8 @@ std::string unescaped(const std::string& text) {
 void remove_if_forgotten(Sys& sys, const Prefix& prefix, const Host& host,
                          const std::string& name) noexcept {
   constexpr int64_t kForgottenSeconds = 3600;
-  if (!name.starts_with(".id.") && !name.starts_with(".floor.") && !name.starts_with("link-")) {
-    return;
-  }
+  static constexpr const char* kBeginnings[] = {".id.", ".floor.", ".check.", "link-"};
+  if (std::ranges::none_of(kBeginnings, [&](const char* b) { return name.starts_with(b); })) return;
   struct stat info {};
   if (sys.fstatat(prefix.state.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
       info.st_mtime < host.now - kForgottenSeconds) {
@@ -82,7 +82,7 @@ std::string mount_text(Sys& sys, const std::string& root, const std::string& pat
     // Later lines are mounted above earlier ones.
     if (!holds || point.size() < best.size()) continue;
     best = point;
-    out = point + " (" + type + ", " + options + ")";
+    out.assign(point).append(" (").append(type).append(", ").append(options).append(")");
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "installer/base/error.hpp"
+#include "installer/install/check_files.hpp"
 #include "installer/install/floor.hpp"
 #include "installer/install/publish.hpp"
 #include "installer/install/release_check.hpp"
@@ -86,6 +87,7 @@ class UninstallRun {
     if (r < 0) throw system_error(-r, "cannot take the release away", where);
     sync_directory(sys_, prefix_.releases.get(), prefix_.at(kReleasesDir));
     sync_directory(sys_, prefix_.state.get(), prefix_.at(kStateDir));
+    remove_check_report(sys_, prefix_.state.get(), release);
     append_log(sys_, prefix_.state.get(), host_.now,
                "uninstalled " + release + " uid " + std::to_string(host_.uid));
     return {release, empty_trash(sys_, prefix_, trash)};

@@ -130,6 +130,9 @@ class Shop:
             (r"\b\d\d:\d\d(:\d\d)?\b", "<CLOCK>"),
             (r"\b\d{4}-\d\d-\d\dT[\d:]+Z?", "<DATE>"),
             (r'"seconds":[0-9.e-]+', '"seconds":<NUMBER>'),
+            # What the machine has of NVIDIA's, of libc, and around the process.
+            (r'"version":"[^"]*","flavour":"[^"]*"', '"version":<MACHINE>'),
+            (r'"gpus":\[.*?"visible_devices":(null|"[^"]*")', '"gpus":<MACHINE>'),
             # Sizes follow the zstd library, space and durability the machine's disk.
             (r'_bytes":\d+', '_bytes":<NUMBER>'),
             (r"\b\d[\d.,]* (bytes|[kMGT]?B)\b", "<SIZE>"),

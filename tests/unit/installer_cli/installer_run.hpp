@@ -35,6 +35,7 @@ class InstallerRun : public Workshop {
   bool terminal = false;
   std::map<std::string, std::string> variables;
   std::string anchors;
+  std::string root;  ///< of the machine's /proc, /sys, /dev
 
   InstallerRun() {
     variables["HOME"] = (scratch.path() / "home").string();
@@ -51,6 +52,10 @@ class InstallerRun : public Workshop {
       const auto at = variables.find(name);
       return at == variables.end() ? std::string() : at->second;
     };
+    for (const auto& [name, value] : variables) {
+      environment.variables.push_back(std::string(name).append("=").append(value));
+    }
+    environment.root = root;
     environment.err_is_terminal = terminal;
     environment.anchors = anchors;
     CommandResult result;
