@@ -7,6 +7,8 @@
 #
 # Suites are what debootstrap makes from the archive that apt is configured for (default: the distributions' one before and
 # one after Debian 12 or Ubuntu 22.04); they are kept in ${ENVBUNDLE_CACHE:-~/.cache/envbundle}/chroots and never changed.
+# Into the distributions' chroots foreign CUDA libraries are planted (the fakes that tests/gpu builds), known to the
+# loader's cache: `envinstall check` must not find one of them in a process.
 # Everything in a chroot runs as the user 65534. Needs root. All mounts are in a mount namespace of their own, so that
 # they go with this process however it ends. The last line is `N passed, N failed`.
 set -uo pipefail
@@ -38,6 +40,7 @@ else
   suites=(bullseye trixie)
 fi
 cache=${ENVBUNDLE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/envbundle}/chroots
+fakes=$here/../../build/dev/tests/gpu/fakes
 user=65534
 work=$(mktemp -d "${TMPDIR:-/tmp}/chroot-test.XXXXXX")
 cleanup() {
@@ -141,6 +144,26 @@ chosen() {
   esac
 }
 
+# plant ROOT: CUDA libraries of another make in the system's own folder and in the loader's cache.
+plant() {
+  local root=$1
+  cp "$fakes"/libcudart.so.12 "$fakes"/libcublas.so.12 "$fakes"/libcublasLt.so.12 "$fakes"/libcudnn*.so.9 \
+    "$fakes"/libnccl.so.2 "$root/usr/local/lib/" &&
+    chroot "$root" /sbin/ldconfig &&
+    chroot "$root" /sbin/ldconfig -p | grep -q 'libcudart.so.12.*/usr/local/lib/'
+}
+
+# isolated ROOT PREFIX: the GPU check runs, fails in nothing, and saw no library from elsewhere.
+isolated() {
+  inside "$1" /medium/envinstall check "$2" --json --quiet >"$work/check.json" || return
+  python3 -c '
+import json, sys
+report = json.loads(open(sys.argv[1]).read())
+isolation = report["isolation"]
+print(report["state"], isolation)
+sys.exit(report["state"] == "failed" or isolation["release_files"] == 0 or bool(isolation["violations"]))' "$work/check.json"
+}
+
 # exercise LABEL ROOT [--minimal]: install, run the checks as installed, moved, and by a second path.
 exercise() {
   local label=$1 root=$2 minimal=${3:-} wanted=bundle host own
@@ -154,6 +177,12 @@ exercise() {
   # shellcheck disable=SC2086
   probe() { inside "$root" "$1/bin/python" /medium/environment_checks.py --work /tmp/checks $minimal; }
   check "$label: environment as installed" probe /opt/dl
+  if [ -n "$bundle" ] && [ -e "$root/opt/dl/current/libexec/envbundle/gpucheck" ]; then
+    if [ -z "$minimal" ]; then
+      check "$label: foreign CUDA libraries in the loader's cache" plant "$root"
+    fi
+    check "$label: the GPU check sees no foreign library" isolated "$root" /opt/dl
+  fi
   mv "$root/opt/dl" "$root/opt/moved"
   check "$label: environment after mv" probe /opt/moved
   mount --bind "$root/opt/moved" "$root/mnt/second"
