@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -403,12 +404,17 @@ class Check:
         torch.cuda.empty_cache()
         python = [sys.executable, "-I", "-B"]
         with tempfile.TemporaryDirectory(prefix="torch-check-") as folder:
-            command = [*python, "-m", "torch.distributed.run", "--standalone",
+            # By number, not --standalone: that looks "localhost" up, which takes minutes where
+            # /etc/hosts has no such line and the name server does not answer.
+            command = [*python, "-m", "torch.distributed.run", "--nnodes", "1", "--node-rank", "0",
+                       "--master-addr", "127.0.0.1", "--master-port", str(free_port()),
                        "--local-addr", "127.0.0.1", "--nproc-per-node", str(count), "--no-python",
                        *python, os.path.abspath(__file__), "--ddp-worker", backend,
                        "--ddp-gpus", ",".join(map(str, usable)) or "-", "--ddp-folder", folder]
             environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
             environment.setdefault("NCCL_SOCKET_IFNAME", "lo")
+            # torchrun asks for this host's full name for its log: resolver(5), one try of a second.
+            environment.setdefault("RES_OPTIONS", "timeout:1 attempts:1")
             environment.setdefault("NCCL_DEBUG", "WARN")
             status = run_limited(command, environment, DDP_SECONDS)
             answers = []
@@ -451,6 +457,12 @@ def compute_mode(gpu):
         return value.value
     except (OSError, AttributeError):
         return 0
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def run_limited(command, environment, seconds):
@@ -549,6 +561,16 @@ def run_steps(check, names):
     records.write("end")
 
 
+def private_folder():
+    """A folder for all that torch and its children leave in the temporary one; None: there is none."""
+    try:
+        folder = tempfile.mkdtemp(prefix="torch-check-")
+    except OSError:
+        return None
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    return folder
+
+
 def main():
     parser = argparse.ArgumentParser(
         description="Tries a release's PyTorch, and writes what it finds to standard output: one "
@@ -575,8 +597,14 @@ def main():
     os.environ.pop("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", None)
     # Compile in this process: no pool of children to outlive it.
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
-    run_steps(Check(Records()), names)
-    sys.stdout.flush()
+    scratch = private_folder()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        run_steps(Check(Records()), names)
+        sys.stdout.flush()
+    finally:
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
     # All is said: exit handlers are not what is checked here.
     os._exit(0)
 

@@ -150,7 +150,7 @@ plant() {
   cp "$fakes"/libcudart.so.12 "$fakes"/libcublas.so.12 "$fakes"/libcublasLt.so.12 "$fakes"/libcudnn*.so.9 \
     "$fakes"/libnccl.so.2 "$root/usr/local/lib/" &&
     chroot "$root" /sbin/ldconfig &&
-    chroot "$root" /sbin/ldconfig -p | grep -q 'libcudart.so.12.*/usr/local/lib/'
+    [[ $(chroot "$root" /sbin/ldconfig -p) == *libcudart.so.12*/usr/local/lib/libcudart.so.12* ]]
 }
 
 # isolated ROOT PREFIX: the GPU check runs, fails in nothing, and saw no library from elsewhere.
