@@ -236,6 +236,7 @@ std::string report_text(const CheckReport& report) {
   page.row("host", report.host + (report.kernel.empty() ? "" : ", Linux " + report.kernel));
   page.row("prefix", report.prefix);
   page.row("release", report.release);
+  if (!report.activation.empty()) page.row("active", report.activation);
   page.row("bundle", report.bundle_id);
   page.row("when",
            report.when + (report.installer.empty() ? "" : ", envinstall " + report.installer));

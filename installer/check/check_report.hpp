@@ -48,6 +48,7 @@ struct CheckReport {
 
   std::string prefix;
   std::string release;
+  std::string activation;  ///< whether `current` leads to it, and what would change that
   std::string bundle_id;
   std::string host;
   std::string kernel;

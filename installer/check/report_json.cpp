@@ -93,6 +93,7 @@ Json report_json(const CheckReport& report) {
       {"reasons", report.reasons},
       {"prefix", printable(report.prefix)},
       {"release", report.release},
+      {"activation", printable(report.activation)},
       {"bundle_id", report.bundle_id},
       {"host", printable(report.host)},
       {"kernel", printable(report.kernel)},

@@ -76,6 +76,7 @@ int check_command(const std::vector<std::string>& arguments, Environment& enviro
       .prefix = view.path, .release = chosen_release(given, view), .id = {}, .folder = {}};
   const std::string below = std::string(kReleasesDir) + "/" + checked.release;
   checked.folder = view.path + "/" + below;
+  checked.is_active = checked.release == view.current;
   const Index index =
       read_release_index(environment.sys, view.dir.get(), below, view.path, &checked.id);
   const GpuOutlook outlook = gpu_outlook(index, environment);

@@ -78,6 +78,15 @@ CheckReport about(const CheckedRelease& checked, const GpuOutlook& outlook, cons
   return out;
 }
 
+// For the report, which is read later and by others.
+std::string activation_text(const CheckedRelease& checked, CheckState state) {
+  if (checked.is_active) return "yes";
+  if (!checked.is_install) return "no; installing its bundle again activates it";
+  return state == CheckState::kFailed
+             ? "no, because of this check; the same install with --gpu-check=skip activates it"
+             : "yes, after this check";
+}
+
 Error with_remedies(Error error, const std::vector<std::string>& remedies) {
   for (const std::string& remedy : remedies) error.hint(remedy);
   return error;
@@ -138,6 +147,7 @@ CheckReport check_release_gpu(const CheckedRelease& checked, const GpuOutlook& o
   request.limit = options.limit;
   request.stopped = [&environment] { return environment.stop.signal() != 0; };
   CheckReport report = run_check(environment.sys, request, events);
+  report.activation = activation_text(checked, report.state);
   environment.stop.check();
   const std::string where = checked.prefix + "/" + kStateDir;
   try {

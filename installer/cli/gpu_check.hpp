@@ -29,8 +29,9 @@ struct CheckedRelease {
   std::string release;  ///< its name
   std::string id;       ///< the bundle's
   std::string folder;   ///< absolute
-
-  int state_dir = -1;  ///< the prefix's .envinstall, open
+  bool is_active = false;
+  bool is_install = false;  ///< an install waits for the result
+  int state_dir = -1;       ///< the prefix's .envinstall, open
 };
 
 /// Before anything is unpacked: Error(kDriver) when the verdict says that the bundle cannot use

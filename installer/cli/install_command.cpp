@@ -72,6 +72,7 @@ std::function<void(const Prefix&, const std::string&)> gate(const GpuCheckOption
                                  .release = release,
                                  .id = id,
                                  .folder = prefix.at(kReleasesDir) + "/" + release,
+                                 .is_install = true,
                                  .state_dir = prefix.state.get()};
     kept->emplace(check_release_gpu(checked, outlook, options, host, environment, events));
     require_passed(**kept, options.mode);

@@ -89,6 +89,12 @@ TEST_CASE("a GPU that fails: the release stays, not active; skip activates it") 
                                   "--gpu-check=skip\n"));
   CHECK(shop.current() == before);
   CHECK(std::distance(fs::directory_iterator(shop.prefix() / "releases"), {}) == 2);
+  std::string kept;
+  for (const auto& entry : fs::directory_iterator(shop.prefix() / ".envinstall")) {
+    if (entry.path().extension() == ".txt") kept += read_text(entry.path());
+  }
+  CHECK_THAT(kept, Contains("  active      no, because of this check; the same install with "
+                            "--gpu-check=skip activates it\n"));
 
   // Again: it is checked again, and fails again.
   CHECK(shop.install_bundle(bundle).code == 31);
