@@ -582,7 +582,9 @@ def main():
     options = parser.parse_args()
     if options.ddp_worker:
         gpus = [] if options.ddp_gpus == "-" else [int(gpu) for gpu in options.ddp_gpus.split(",")]
-        return ddp_worker(options.ddp_worker, gpus, options.ddp_folder)
+        # Without exit handlers: at the end of an interpreter a thread of gloo's may be running still,
+        # and then torch 2.8 aborts ("terminate called without an active exception").
+        os._exit(ddp_worker(options.ddp_worker, gpus, options.ddp_folder))
     names = list(LIMITS)
     if options.steps:
         chosen = {"torch-import", *options.steps.split(",")}
