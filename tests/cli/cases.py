@@ -210,6 +210,16 @@ def install_upgrade_and_after(shop):
 
 
 @case
+def gpu_check_without_cuda(shop):
+    program = installer(shop)
+    shop.run(program, bundle(shop), "--prefix", "p", "--quiet")
+    shop.run(program, "check", "p", "--quiet")
+    shop.run(program, "check", "p", "--gpu-check=require", "--json", "--quiet")
+    shop.run(program, "check", "p", "--gpu-check=perhaps")
+    shop.run(program, "check", "nowhere")
+
+
+@case
 def install_from_a_pipe(shop):
     with bundle(shop).open("rb") as file:
         shop.run(installer(shop), "-", "--prefix", "p", stdin=file)
@@ -273,7 +283,7 @@ def help_case(program, *command):
 
 
 for _program, _commands in {
-    "envinstall": ("list", "info", "verify", "uninstall"),
+    "envinstall": ("check", "list", "info", "verify", "uninstall"),
     "envbundle": ("lock", "fetch", "build", "inspect", "verify", "keygen", "sign"),
 }.items():
     help_case(_program)

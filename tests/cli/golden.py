@@ -133,6 +133,10 @@ class Shop:
             # What the machine has of NVIDIA's, of libc, and around the process.
             (r'"version":"[^"]*","flavour":"[^"]*"', '"version":<MACHINE>'),
             (r'"gpus":\[.*?"visible_devices":(null|"[^"]*")', '"gpus":<MACHINE>'),
+            (r"(?m)^(  host        ).*", r"\1<MACHINE>"),
+            (r"(?m)^(  driver      )(?!not needed).*", r"\1<MACHINE>"),
+            (r'"host":"[^"]*","kernel":"[^"]*"', '"host":<MACHINE>'),
+            (r'"driver":"[^"]*"', '"driver":<MACHINE>'),
             # Sizes follow the zstd library, space and durability the machine's disk.
             (r'_bytes":\d+', '_bytes":<NUMBER>'),
             (r"\b\d[\d.,]* (bytes|[kMGT]?B)\b", "<SIZE>"),
