@@ -78,13 +78,19 @@ CheckReport about(const CheckedRelease& checked, const GpuOutlook& outlook, cons
   return out;
 }
 
+// Without kRequire a check that proves nothing stands in nobody's way.
+bool is_enough(CheckState state, GpuCheckMode mode) {
+  return state == CheckState::kPassed ||
+         (state != CheckState::kFailed && mode != GpuCheckMode::kRequire);
+}
+
 // For the report, which is read later and by others.
-std::string activation_text(const CheckedRelease& checked, CheckState state) {
+std::string activation_text(const CheckedRelease& checked, CheckState state, GpuCheckMode mode) {
   if (checked.is_active) return "yes";
   if (!checked.is_install) return "no; installing its bundle again activates it";
-  return state == CheckState::kFailed
-             ? "no, because of this check; the same install with --gpu-check=skip activates it"
-             : "yes, after this check";
+  return is_enough(state, mode)
+             ? "yes, after this check"
+             : "no, because of this check; the same install with --gpu-check=skip activates it";
 }
 
 Error with_remedies(Error error, const std::vector<std::string>& remedies) {
@@ -147,7 +153,7 @@ CheckReport check_release_gpu(const CheckedRelease& checked, const GpuOutlook& o
   request.limit = options.limit;
   request.stopped = [&environment] { return environment.stop.signal() != 0; };
   CheckReport report = run_check(environment.sys, request, events);
-  report.activation = activation_text(checked, report.state);
+  report.activation = activation_text(checked, report.state, options.mode);
   environment.stop.check();
   const std::string where = checked.prefix + "/" + kStateDir;
   try {
@@ -163,7 +169,7 @@ CheckReport check_release_gpu(const CheckedRelease& checked, const GpuOutlook& o
 
 void require_passed(const CheckReport& report, GpuCheckMode mode) {
   const bool failed = report.state == CheckState::kFailed;
-  if (!failed && (mode != GpuCheckMode::kRequire || report.state == CheckState::kPassed)) return;
+  if (is_enough(report.state, mode)) return;
   Error error(ExitCode::kSmokeTest,
               failed ? "the GPU check failed" : "the GPU check could not test a GPU");
   std::string where = report.prefix + ", release " + report.release;

@@ -111,6 +111,18 @@ TEST_CASE("a GPU that fails: the release stays, not active; skip activates it") 
   CHECK(shop.run({"check", shop.prefix().string(), "nonsense"}).code == 2);
 }
 
+TEST_CASE("a check that proves nothing activates only where no proof was required") {
+  GpuShop shop("h100_open_580");
+  const fs::path bundle =
+      shop.bundle("printf 'step\\tdriver-init\\t30\\nskip\\tno NVIDIA device\\nend\\n'\n");
+  CHECK(shop.install_bundle(bundle, {"--gpu-check=require"}).code == 31);
+  CHECK(shop.current().empty());
+  const CommandResult result = shop.install_bundle(bundle, {"--json", "-q"});
+  CHECK(result.code == 0);
+  CHECK(!shop.current().empty());
+  CHECK(result.records()[0]["gpu_check"]["activation"] == "yes, after this check");
+}
+
 TEST_CASE("a first install whose GPU fails leaves nothing active") {
   GpuShop shop("h100_open_580");
   const CommandResult result = shop.install_bundle(shop.bundle(kFailing));
