@@ -143,8 +143,9 @@ class Shop:
             (r"\b\d+ available", "<NUMBER> available"),
             (r"(expected <SIZE>, got) \d+", r"\1 <NUMBER>"),
             # What every release gets of ours grows with the project.
-            (r"\b\d+ (files?|folders?)\b", r"<NUMBER> \1"),
-            (r'"(files|directories|removed_files|entries)":\d+', r'"\1":<NUMBER>'),
+            (r"\b\d+ (files?|folders?|needed|frames?)\b", r"<NUMBER> \1"),
+            (r"(?m)^(files +)\d+", r"\1<NUMBER>"),
+            (r'"(files|directories|removed_files|entries|bytes)":\d+', r'"\1":<NUMBER>'),
             (r"(on disk|in memory|every file synced) \([^)]*\)(: (survives a power loss|gone after a reboot))?", "<DURABILITY>"),
         ):
             text = re.sub(pattern, word, text)
