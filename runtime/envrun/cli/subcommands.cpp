@@ -2,6 +2,7 @@
 
 #include "runtime/envrun/cli/program_commands.hpp"
 #include "runtime/envrun/cli/subcommand.hpp"
+#include "runtime/envrun/ssh/sshd_command.hpp"
 
 namespace eb {
 
@@ -9,6 +10,8 @@ std::span<const Subcommand> subcommands() {
   static constexpr std::array kAll = {
       Subcommand{"run", "run a program (the same as 'envrun -- CMD')", true, add_run},
       Subcommand{"shell", "open your shell inside the environment", false, add_shell},
+      Subcommand{"sshd", "let yourself in by ssh and sftp: OpenSSH as your user, keys only", false,
+                 add_sshd},
       Subcommand{"metrics", "export metrics of GPUs, processes and training to Prometheus", true,
                  add_metrics},
   };
