@@ -421,8 +421,36 @@ def name_service(report, world):
     server = Server(world)
     report.check("an account of a name service of the host's", problem_of(server.ssh("id -un"), USER))
     report.check("it ends", server.stop())
+    host_sshd(report, world)
     subprocess.run(["umount", "/etc/nsswitch.conf"], check=True)
     subprocess.run(["umount", "/var/lib/extrausers"], check=True)
+
+
+def host_sshd(report, world):
+    """The release's programs cannot look the account up, the host's can: LD_LIBRARY_PATH leads to the name service's
+    library, and programs of a release do not obey it. The host's sshd is the release's file, started without launcher."""
+    folder = world.scratch / "host libraries"
+    folder.mkdir()
+    module = pathlib.Path("/usr/lib/libnss_extrausers.so.2")
+    shutil.copy(module, folder)
+    for each in (world.prefix / "lib").resolve().glob("*-linux-gnu/libwrap.so.0"):
+        shutil.copy(each, folder)
+    empty = world.scratch / "empty"
+    empty.touch()
+    subprocess.run(["mount", "--bind", str(empty), str(module)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/usr/local/sbin"], check=True)
+    variables = {"LD_LIBRARY_PATH": str(folder)}
+    report.check("an account that only the host's programs know, on a host without sshd, says what can be done", world.refused(
+        23, ["name service", "--host-sshd"], "sshd", "--i-have-permission", "--port", free_port(), variables=variables))
+    shutil.copy((world.prefix / "current").resolve() / "libexec/real/bin/sshd", "/usr/local/sbin/sshd")
+    server = Server(world, variables=variables)
+    report.check("with one the host's sshd is used by itself", problem_of(server.ssh("id -un; which python"), "\n".join(
+        [USER, str((world.prefix / "current").resolve() / "bin/python")])))
+    report.check("and that is said", "" if "the host's is used" in server.text() else server.text())
+    report.check("sftp works with it", sftp(server, "/usr/bin/sftp"))
+    report.check("it ends", server.stop())
+    subprocess.run(["umount", "/usr/local/sbin"], check=True)
+    subprocess.run(["umount", str(module)], check=True)
 
 
 def limits(report, world):
