@@ -292,6 +292,7 @@ def help_case(program, *command):
 for _program, _commands in {
     "envinstall": ("check", "list", "info", "verify", "rollback", "uninstall"),
     "envbundle": ("lock", "fetch", "build", "inspect", "verify", "keygen", "sign"),
+    "envrun": ("shell", "sshd", "completion", "man"),
 }.items():
     help_case(_program)
     for _command in _commands:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Golden output of the two programs, as real processes: exact messages, exact exit codes.
+"""Golden output of the programs, as real processes: exact messages, exact exit codes.
 
-    tests/cli/golden.py --envbundle PROGRAM --envinstall PROGRAM [--accept] [CASE ...]
+    tests/cli/golden.py --envbundle PROGRAM --envinstall PROGRAM --envrun PROGRAM [--accept] [CASE ...]
 
 Each case of cases.py runs in a fresh folder; what it printed, stream by stream, with its exit code, is compared with
 golden/CASE.txt. What differs between runs (folders, times, IDs, keys, versions of the machine) is replaced by <WORDS>
@@ -183,12 +183,14 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--envbundle", required=True, type=pathlib.Path)
     options.add_argument("--envinstall", required=True, type=pathlib.Path)
+    options.add_argument("--envrun", required=True, type=pathlib.Path)
     options.add_argument("--accept", action="store_true")
     options.add_argument("cases", nargs="*")
     args = options.parse_args()
     import cases
 
-    programs = {"envbundle": args.envbundle.resolve(), "envinstall": args.envinstall.resolve()}
+    programs = {"envbundle": args.envbundle.resolve(), "envinstall": args.envinstall.resolve(),
+                "envrun": args.envrun.resolve()}
     chosen = args.cases or list(cases.CASES)
     passed = failed = 0
     shared = pathlib.Path(tempfile.mkdtemp(prefix="golden-shared-"))

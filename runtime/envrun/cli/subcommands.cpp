@@ -2,6 +2,7 @@
 
 #include "runtime/envrun/cli/program_commands.hpp"
 #include "runtime/envrun/cli/subcommand.hpp"
+#include "runtime/envrun/cli/text_commands.hpp"
 #include "runtime/envrun/ssh/sshd_command.hpp"
 
 namespace eb {
@@ -14,6 +15,9 @@ std::span<const Subcommand> subcommands() {
                  add_sshd},
       Subcommand{"metrics", "export metrics of GPUs, processes and training to Prometheus", true,
                  add_metrics},
+      Subcommand{"completion", "print the completion script of a shell", false, add_completion,
+                 true},
+      Subcommand{"man", "print the manual page, for 'man -l -'", false, add_man, true},
   };
   return kAll;
 }
