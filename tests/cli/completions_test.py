@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The completions and the manual page of envrun, in the shells themselves and in mandoc.
+"""The completions and the manual pages of all programs, in the shells themselves and in mandoc.
 
     tests/cli/completions_test.py --envrun PROGRAM --texts FOLDER
 
-FOLDER holds what the build wrote: envrun.bash, _envrun, envrun.fish, envrun.1. Prints a line a check and at the end
+FOLDER holds what the build wrote: envrun.bash, _envrun, envrun.fish, envrun.1; those of envinstall and envbundle stand in
+packaging. Prints a line a check and at the end
 `N passed, N failed`; a shell that is not there is skipped by name.
 """
 
@@ -15,6 +16,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+PACKAGING = pathlib.Path(__file__).resolve().parents[2] / "packaging"
 
 # A line that ends at the cursor, and what must be (or, with !, must not be) offered there.
 CASES = [
@@ -28,13 +31,18 @@ CASES = [
     ("envrun -- mkdi", "mkdir !sshd"),
     ("envrun run mkdi", "mkdir"),
     ("envrun sshd --authorized-keys /etc/passw", "/etc/passwd"),
+    ("envinstall --pref", "--prefix !--parents"),
+    ("envinstall ver", "verify"),
+    ("envinstall verify --fu", "--full"),
+    ("envbundle ", "lock build keygen"),
+    ("envbundle build --off", "--offline"),
 ]
 
 BASH = r"""
 . "$1"; shift
-complete -p envrun >/dev/null || exit 3
+complete -p "$1" >/dev/null || exit 3
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
-_envrun
+"_$1"
 printf '%s\n' "${COMPREPLY[@]}"
 """
 
@@ -68,10 +76,12 @@ class Report:
 
 def offered(shell, texts, line):
     words = re.split(r" +", line)
+    program = words[0]
+    texts = texts if program == "envrun" else PACKAGING / "completions"
     if shell == "bash":
-        argv = ["bash", "--norc", "-c", BASH, "bash", texts / "envrun.bash", *words]
+        argv = ["bash", "--norc", "-c", BASH, "bash", texts / f"{program}.bash", *words]
     elif shell == "fish":
-        argv = ["fish", "-N", "-c", f"source '{texts}/envrun.fish'; complete -C '{line}'"]
+        argv = ["fish", "-N", "-c", f"source '{texts}/{program}.fish'; complete -C '{line}'"]
     else:
         argv = ["zsh", "-f", "-c", ZSH, "zsh", texts, line]
     with tempfile.TemporaryDirectory() as home:
@@ -117,9 +127,9 @@ def main():
                  str([each for each in subcommands if f".SS {each}" not in page.replace("\\-", "-")] or "").strip("[]"))
     report.check("every option of the help is in the manual page", str(sorted(in_help - in_page) or ""))
     if shutil.which("mandoc"):
-        lint = subprocess.run(["mandoc", "-T", "lint", texts / "envrun.1"], capture_output=True, text=True, timeout=20,
-                              check=False)
-        report.check("mandoc finds nothing", lint.stdout + lint.stderr)
+        for path in (texts / "envrun.1", *sorted((PACKAGING / "man").glob("*.1"))):
+            lint = subprocess.run(["mandoc", "-T", "lint", path], capture_output=True, text=True, timeout=20, check=False)
+            report.check(f"mandoc finds nothing in {path.name}", lint.stdout + lint.stderr)
     else:
         print("skipped: mandoc is not installed")
     print(f"{report.passed} passed, {report.failed} failed")

@@ -178,8 +178,8 @@ def sftp(server, client):
     back.unlink(missing_ok=True)
     batch = world.keys / "batch"
     batch.write_text(f"put {sent} there\nget there {back}\nls -l there\nrm there\n")
-    done = subprocess.run([str(client), *server.options(), "-b", str(batch), "127.0.0.1"], capture_output=True, text=True,
-                          timeout=60, check=False)
+    done = subprocess.run([str(client), *server.options(), "-b", str(batch), "127.0.0.1"], capture_output=True,
+                          text=True, timeout=60, check=False)
     if done.returncode or digest(sent) != digest(back):
         return f"exit {done.returncode}: {done.stdout} {done.stderr}"
     return ""
@@ -255,8 +255,8 @@ def before_any_start(report, world):
                  world.refused(2, ["no key may log in", f"--authorized-keys {world.home}/.ssh/id_ed25519.pub"], "sshd",
                                "--i-have-permission"))
     private = world.home / ".ssh/id_ed25519"
-    report.check("a private key is not taken for authorized keys",
-                 world.refused(2, ["this is a private key"], "sshd", "--i-have-permission", "--authorized-keys", private))
+    report.check("a private key is not taken for authorized keys", world.refused(
+        2, ["this is a private key"], "sshd", "--i-have-permission", "--authorized-keys", private))
     nothing = world.home / "nothing"
     nothing.write_text("# no key\nssh-ed25519 not-a-key\n")
     report.check("a file without a key is refused", world.refused(
@@ -303,9 +303,8 @@ def terminals(report, world, server):
 
 def ending(report, world, server):
     nohup = world.home / "left-behind"
-    session = subprocess.Popen(["/usr/bin/ssh", *server.options(), "127.0.0.1",
-                                f"(trap '' TERM HUP; setsid sleep 1000) >/dev/null 2>&1 & echo $! > {nohup}; sleep 1000"],
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stubborn = f"(trap '' TERM HUP; setsid sleep 1000) >/dev/null 2>&1 & echo $! > {nohup}; sleep 1000"
+    session = subprocess.Popen(["/usr/bin/ssh", *server.options(), "127.0.0.1", stubborn], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 20
     while not nohup.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -324,9 +323,11 @@ def ending(report, world, server):
 
 def two_servers(report, world):
     first, second = Server(world), Server(world)
-    report.check("two servers of one user", problem_of(first.ssh("echo 1"), "1") or problem_of(second.ssh("echo 2"), "2"))
+    report.check("two servers of one user",
+                 problem_of(first.ssh("echo 1"), "1") or problem_of(second.ssh("echo 2"), "2"))
     report.check("a port of one's own server is named with the way to end it", world.refused(
-        22, ["your own envrun sshd", f"--stop --port {first.port}"], "sshd", "--i-have-permission", "--port", first.port))
+        22, ["your own envrun sshd", f"--stop --port {first.port}"], "sshd", "--i-have-permission", "--port",
+        first.port))
     done = world.envrun("sshd", "--stop", "--port", first.port)
     report.check("--stop ends the one that is named", f"{done.stderr}" if done.returncode else "")
     report.check("it ended with 0", first.stop())
@@ -361,7 +362,11 @@ def two_servers(report, world):
     (world.home / ".config/envbundle").mkdir(parents=True)
     (world.home / ".config/envbundle/sshd-permission").touch()
     done = world.envrun("sshd", "--check", "--port", free_port())
-    report.check("the permission file counts as a confirmation", "" if "ok      permission" in done.stdout else done.stdout)
+    report.check("the permission file counts as a confirmation",
+                 "" if "ok      permission" in done.stdout else done.stdout)
+    done = world.envrun("sshd", "--check", "--port", "0")
+    report.check("with --port 0 there always is a free one",
+                 "" if re.search(r"ok      port +port [1-9]\d+ is free", done.stdout) else done.stdout)
 
 
 def traps(report, world):
@@ -428,7 +433,7 @@ def name_service(report, world):
 
 def host_sshd(report, world):
     """The release's programs cannot look the account up, the host's can: LD_LIBRARY_PATH leads to the name service's
-    library, and programs of a release do not obey it. The host's sshd is the release's file, started without launcher."""
+    library, and programs of a release do not obey it. The host's sshd is the release's file, without the launcher."""
     folder = world.scratch / "host libraries"
     folder.mkdir()
     module = pathlib.Path("/usr/lib/libnss_extrausers.so.2")
@@ -440,8 +445,9 @@ def host_sshd(report, world):
     subprocess.run(["mount", "--bind", str(empty), str(module)], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/usr/local/sbin"], check=True)
     variables = {"LD_LIBRARY_PATH": str(folder)}
-    report.check("an account that only the host's programs know, on a host without sshd, says what can be done", world.refused(
-        23, ["name service", "--host-sshd"], "sshd", "--i-have-permission", "--port", free_port(), variables=variables))
+    report.check("an account that only the host's programs know, on a host without sshd, says what can be done",
+                 world.refused(23, ["name service", "--host-sshd"], "sshd", "--i-have-permission", "--port",
+                               free_port(), variables=variables))
     shutil.copy((world.prefix / "current").resolve() / "libexec/real/bin/sshd", "/usr/local/sbin/sshd")
     server = Server(world, variables=variables)
     report.check("with one the host's sshd is used by itself", problem_of(server.ssh("id -un; which python"), "\n".join(
@@ -544,7 +550,8 @@ def main():
         # With its process namespace everything in it ends.
         return subprocess.run(
             ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc", "--propagation",
-             "private", sys.executable, __file__, "--inside", scratch, *sys.argv[1:]], timeout=600, check=False).returncode
+             "private", sys.executable, __file__, "--inside", scratch, *sys.argv[1:]],
+            timeout=600, check=False).returncode
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

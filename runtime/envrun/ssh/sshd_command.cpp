@@ -89,10 +89,10 @@ Finding check_keys(Session& session, const SshdFolders& folders, const KeyCount&
   }
   if (count.bad > 0) {
     return {Finding::State::kWarning, "keys",
-            good + " usable, " + std::to_string(count.bad) + " not understood",
+            good + " may log in, " + std::to_string(count.bad) + " lines are not understood",
             folders.authorized_keys()};
   }
-  return {Finding::State::kOk, "keys", good + " in " + folders.authorized_keys(), ""};
+  return {Finding::State::kOk, "keys", good + " may log in", ""};
 }
 
 Finding check_permission(World& world, const SshdOptions& options) {
