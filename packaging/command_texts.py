@@ -16,8 +16,8 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 DATE = "2026-11-24"  # of the texts, not of the day: the same help gives the same bytes
 OPTION = re.compile(
-    r"^  (?:(-\w), ?)?(--[\w-]+)(?:(?:\{\w+\}| (?!Excludes:|REQUIRED)(\S+)))?(?: (?:REQUIRED|Excludes:(?: --[\w-]+)+))*(?: in \[[^]]*\](?:=\S+)?"
-    r"(?: Excludes:(?: --[\w-]+)+)?)?(?: +(.*))?$")
+    r"^  (?:(-\w), ?)?(--[\w-]+)(?:(?:\{\w+\}| (?!Excludes:|REQUIRED)(\S+)))?(?: (?:REQUIRED|Excludes:(?: --[\w-]+)+))*"
+    r"(?: in \[[^]]*\](?:=\S+)?(?: Excludes:(?: --[\w-]+)+)?)?(?: +(.*))?$")
 
 
 def help_of(program, *command):
@@ -66,8 +66,8 @@ def names(options):
 
 
 def with_value(top, commands, between):
-    return between.join(sorted({name for command in (top, *commands) for short, long, value, _ in command.options if value
-                                for name in (short, long) if name}))
+    valued = [each for command in (top, *commands) for each in command.options if each[2]]
+    return between.join(sorted({name for short, long, _, _ in valued for name in (short, long) if name}))
 
 
 def bash(program, top, commands):

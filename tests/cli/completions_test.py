@@ -3,8 +3,8 @@
 
     tests/cli/completions_test.py --envrun PROGRAM --texts FOLDER
 
-FOLDER holds what the build wrote: envrun.bash, _envrun, envrun.fish, envrun.1; those of envinstall and envbundle stand in
-packaging. Prints a line a check and at the end
+FOLDER holds what the build wrote: envrun.bash, _envrun, envrun.fish, envrun.1; those of envinstall and envbundle
+stand in packaging. Prints a line a check and at the end
 `N passed, N failed`; a shell that is not there is skipped by name.
 """
 
@@ -52,7 +52,8 @@ zmodload zsh/zpty
 zpty z "LC_ALL=C.UTF-8 TERM=xterm PS1=READY zsh -f -i"
 await() { local text= all= i; for ((i = 0; i < 400; i++)) { if zpty -rt z text; then all+=$text
   [[ $all == *$1* ]] && break; else sleep 0.02; fi }; print -r -- $all; }
-zpty -w z "PS1=; unsetopt zle_bracketed_paste; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; zstyle ':completion:*' list-separator -; LISTMAX=0; setopt no_menu_complete no_auto_menu list_rows_first; stty columns 100 rows 200; print LOA''DED"
+zpty -w z "PS1=; unsetopt zle_bracketed_paste; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; LISTMAX=0"
+zpty -w z "setopt no_menu_complete no_auto_menu; stty columns 100 rows 200; print LOA''DED"
 await LOADED >/dev/null
 zpty -w -n z "$2"$'\t\t'
 sleep 0.2
@@ -128,7 +129,8 @@ def main():
     report.check("every option of the help is in the manual page", str(sorted(in_help - in_page) or ""))
     if shutil.which("mandoc"):
         for path in (texts / "envrun.1", *sorted((PACKAGING / "man").glob("*.1"))):
-            lint = subprocess.run(["mandoc", "-T", "lint", path], capture_output=True, text=True, timeout=20, check=False)
+            lint = subprocess.run(["mandoc", "-T", "lint", path], capture_output=True, text=True, timeout=20,
+                                  check=False)
             report.check(f"mandoc finds nothing in {path.name}", lint.stdout + lint.stderr)
     else:
         print("skipped: mandoc is not installed")

@@ -304,7 +304,8 @@ def terminals(report, world, server):
 def ending(report, world, server):
     nohup = world.home / "left-behind"
     stubborn = f"(trap '' TERM HUP; setsid sleep 1000) >/dev/null 2>&1 & echo $! > {nohup}; sleep 1000"
-    session = subprocess.Popen(["/usr/bin/ssh", *server.options(), "127.0.0.1", stubborn], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    session = subprocess.Popen(["/usr/bin/ssh", *server.options(), "127.0.0.1", stubborn], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 20
     while not nohup.exists() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -74,7 +74,10 @@ std::string bash_values(const std::string& command, const Options& options) {
   for (const DescribedOption& each : options) {
     if (each.value.empty()) continue;
     std::vector<std::string> patterns;
-    for (const std::string& name : each.names) patterns.push_back(command + ":" + name);
+    for (const std::string& name : each.names) {
+      patterns.push_back(command);
+      patterns.back().append(":").append(name);
+    }
     text += "    " + joined(patterns, "|") + ") ";
     if (!each.choices.empty()) {
       text += "words=" + shell_word(joined(each.choices, " ")) + " ;;\n";
