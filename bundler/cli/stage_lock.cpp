@@ -7,6 +7,7 @@
 
 #include "bundler/artifact/wheel.hpp"
 #include "bundler/cli/embedded.hpp"
+#include "bundler/cli/module_files.hpp"
 #include "bundler/cli/release_notes.hpp"
 #include "bundler/demand/cuda_libraries.hpp"
 #include "bundler/lock/sources.hpp"
@@ -145,6 +146,7 @@ BytecodeResult stage_lock(const Lock& lock, const ObtainedArtifacts& artifacts,
   stage_wheel_licences(staging);
   stage_package_list(lock, staging);
   place_launchers_in(work, staging, events);
+  stage_module_files(lock, staging);
   for (const std::string& link : remove_dangling_links(staging)) {
     events.on(Note{"removed a link to nothing: " + link});
   }

@@ -36,6 +36,10 @@ options:
   --gpu-check MODE          auto (default): test the GPU where there is one, and leave the release
                             inactive when that fails; require: fail without one; skip: do not test
   --time-limit SECONDS      longest that one step of the GPU check may take (default 900)
+  --layout eb               EasyBuild's folders: DIR/software/NAME/VERSION becomes the prefix, and
+                            the module files also lie in DIR/modules/all/NAME
+  --module-conflict LIST    modules that exclude this one, such as cuda,conda; none; default (what
+                            the bundle says). Kept for later installs into the prefix
   --json                    results as JSON, one record a line
   -q, --quiet               print errors only
   -v, --verbose             say more

@@ -4,6 +4,7 @@
 #include "installer/cli/commands.hpp"
 #include "installer/cli/gpu_check.hpp"
 #include "installer/cli/install_report.hpp"
+#include "installer/cli/module_options.hpp"
 #include "installer/cli/progress_printer.hpp"
 #include "installer/install/install.hpp"
 #include "installer/install/size_text.hpp"
@@ -16,6 +17,7 @@ struct InstallArguments {
   InstallOptions install;
   TrustArguments trust;
   GpuCheckOptions check;
+  ModuleOptions modules;
   OutputOptions output;
   bool dry_run = false;
 
@@ -41,6 +43,7 @@ bool InstallArguments::parse(const std::vector<std::string>& arguments, Environm
   });
   trust.add_to(app);
   check.add_to(app);
+  modules.add_to(app);
   output.add_to(app);
   if (!line.parse(arguments, environment)) return false;
   if (bundle.empty()) {
@@ -97,6 +100,7 @@ int install_command(const std::vector<std::string>& arguments, Environment& envi
     for (const AcceptedSignature& signature : opened->bundle.accepted()) {
       progress.line("verify", "signed by " + signer_text(signature, opened->trust));
     }
+    given.modules.apply(environment.sys, opened->bundle.index(), given.install);
     plan.emplace(plan_install(environment.sys, opened->bundle, host, given.install,
                               opened->source->is_stream(), progress));
     outlook.emplace(gpu_outlook(opened->bundle.index(), environment));

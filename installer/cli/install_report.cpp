@@ -6,6 +6,7 @@
 #include "installer/check/report_json.hpp"
 #include "installer/cli/progress_printer.hpp"
 #include "installer/cli/report_table.hpp"
+#include "installer/install/module_files.hpp"
 #include "installer/install/size_text.hpp"
 
 namespace eb {
@@ -36,6 +37,9 @@ std::vector<std::string> next_steps(const InstallReport& report, const Index& in
     }
     out.push_back(". " + report.prefix + "/share/envbundle/activate.sh" +
                   (others.empty() ? "" : "   (bash, zsh; also " + others + ")"));
+  }
+  if (const auto module = module_name(index)) {
+    out.push_back("module use " + report.prefix + "/" + kModuleDir + " && module load " + *module);
   }
   return out;
 }

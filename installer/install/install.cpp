@@ -99,6 +99,7 @@ class InstallRun {
   void finish_nothing() {
     Prefix prefix = make_prefix(sys_, std::move(plan_.prefix));
     make_top_links(sys_, prefix, bundle_.index(), events_);
+    make_module_files(prefix);
     remove_leftovers(sys_, prefix, host_, {}, nonce_, events_);
   }
 
@@ -207,6 +208,7 @@ class InstallRun {
 
   void activate() {
     make_top_links(sys_, *prefix_, bundle_.index(), events_);
+    make_module_files(*prefix_);
     flip_current(sys_, *prefix_, plan_.release, nonce_, &is_current_);
     drop_top_links(sys_, prefix_->root.get(), &bundle_.index());
     raise_floor();
@@ -215,6 +217,11 @@ class InstallRun {
                    " id " + plan_.id + " signer " + bundle_.accepted().front().fingerprint +
                    " uid " + std::to_string(host_.uid) +
                    (options_.allow_downgrade ? " with --allow-downgrade" : ""));
+  }
+
+  void make_module_files(const Prefix& prefix) {
+    keep_module_choice(sys_, prefix, options_.modules);
+    refresh_module_files(sys_, prefix, plan_.release, events_);
   }
 
   void raise_floor() {

@@ -9,6 +9,7 @@
 #include "installer/install/durability.hpp"
 #include "installer/install/floor.hpp"
 #include "installer/install/frame_pipeline.hpp"
+#include "installer/install/module_files.hpp"
 #include "installer/install/prefix.hpp"
 #include "installer/install/preflight.hpp"
 
@@ -21,6 +22,7 @@ struct InstallOptions {
   unsigned jobs = 0;            ///< 0 = as many as may run at once
   uint64_t max_bytes = 0;       ///< of files; 0 = no limit
   unsigned wait_seconds = 600;  ///< for another run that works on the same release
+  ModuleChoice modules;
   /// Called when the release is published and before `current` names it. What it throws leaves the
   /// release where it is, not active. May be empty.
   std::function<void(const Prefix& prefix, const std::string& release)> before_activation;

@@ -8,6 +8,7 @@
 #include "installer/base/error.hpp"
 #include "installer/install/check_files.hpp"
 #include "installer/install/floor.hpp"
+#include "installer/install/module_files.hpp"
 #include "installer/install/publish.hpp"
 #include "installer/install/release_check.hpp"
 #include "installer/install/release_lock.hpp"
@@ -144,6 +145,7 @@ UninstallReport uninstall(Sys& sys, PrefixView view, const UninstallOptions& opt
     stop.check();
     report.removed.push_back(run.remove(release));
   }
+  refresh_module_files(sys, run.prefix(), takes_all ? "" : current.value_or(""), events);
   if (takes_all) report.prefix_is_empty = run.remove_state();
   return report;
 }
