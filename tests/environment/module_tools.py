@@ -4,6 +4,7 @@ The two packages exclude each other, and a test should not change what `module` 
 compiled in as text, so the copies' texts are edited. What they need (lua, tcl) is installed in the ordinary way.
 """
 
+import fnmatch
 import os
 import pathlib
 import re
@@ -21,18 +22,6 @@ def cache_folder() -> pathlib.Path:
     return pathlib.Path(base).expanduser() / "envbundle-module-tools"
 
 
-def _edit_texts(root: pathlib.Path) -> None:
-    here = str(root).encode()
-    for path in root.rglob("*"):
-        if path.is_symlink() or not path.is_file():
-            continue
-        data = path.read_bytes()
-        if b"\0" not in data:
-            edited = TEXTS.sub(lambda match: here + match.group(0), data)
-            if edited != data:
-                path.write_bytes(edited)
-
-
 def _unpack(package: str, root: pathlib.Path) -> None:
     with tempfile.TemporaryDirectory(dir=root.parent) as work:
         # A user of its own downloads for apt; it may enter only what is open to all.
@@ -43,11 +32,11 @@ def _unpack(package: str, root: pathlib.Path) -> None:
         tree = pathlib.Path(work) / "tree"
         subprocess.run(["dpkg-deb", "-x", deb, tree], check=True, timeout=60)
         # Under its last name only when it is complete; the texts name that place.
-        _edit_texts_for(tree, root)
+        _edit_texts(tree, root)
         tree.rename(root)
 
 
-def _edit_texts_for(tree: pathlib.Path, root: pathlib.Path) -> None:
+def _edit_texts(tree: pathlib.Path, root: pathlib.Path) -> None:
     here = str(root).encode()
     for path in tree.rglob("*"):
         if path.is_symlink() or not path.is_file():
@@ -64,23 +53,23 @@ class Tool:
         self.kind = kind
         self.root = root
         self.is_lmod = kind == "lmod"
+        # What the module system keeps for itself, whatever a module file says.
+        self.own_names = ("_ModuleTable*, __LMOD_*, LMOD_*, LOADEDMODULES, _LMFILES_, MODULEPATH" if self.is_lmod else
+                          "__MODULES_*, LOADEDMODULES, _LMFILES_, MODULEPATH")
 
     def init(self, shell: str) -> str:
         folder = "usr/share/lmod/lmod/init" if self.is_lmod else "usr/share/modules/init"
         return str(self.root / folder / shell)
 
     def own(self, name: str) -> bool:
-        """Variables that the module system keeps for itself, whatever a module file says."""
-        if self.is_lmod:
-            return bool(re.match(r"_ModuleTable|__LMOD_|LMOD_|_LMFILES_$|LOADEDMODULES$|MODULEPATH$", name))
-        return bool(re.match(r"__MODULES_|_LMFILES_$|LOADEDMODULES$|MODULEPATH$|MODULES_|MODULESHOME$", name))
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.own_names.split(", "))
 
     def version(self) -> str:
         if self.is_lmod:
             return os.readlink(self.root / "usr/share/lmod/lmod")
-        text = (self.root / "usr/lib/x86_64-linux-gnu/modulecmd.tcl").read_text(errors="replace")
-        return re.search(r"set g_release\s+\{?\"?([0-9.]+)|variable modules_release \"?([0-9.]+)|\"?([0-9]+\.[0-9]+\.[0-9]+)",
-                         text).group(0)
+        done = subprocess.run(["tclsh", self.root / "usr/lib/x86_64-linux-gnu/modulecmd.tcl", "bash", "--version"],
+                              capture_output=True, text=True, timeout=60, check=False)
+        return re.search(r"Release (\S+)", done.stdout + done.stderr).group(1)
 
 
 def tools() -> list[Tool]:
