@@ -118,26 +118,36 @@ std::string spack_externals(const Lock& lock) {
   return out;
 }
 
-std::string easyconfig(const Lock& lock, const std::string& description, bool has_python) {
-  const std::string name = module_word(lock.manifest_name);
-  const std::string variables = "{'ENVBUNDLE_PREFIX': '%(installdir)s', 'PYTHONNOUSERSITE': '1'}";
-  return "# For EasyBuild: the bundle and the envinstall beside it are the sources; nothing is "
-         "built.\n"
-         "# Name this file " +
-         name + "-" + module_word(lock.version) +
-         ".eb. The bundle checks itself by its signature.\n"
-         "easyblock = 'Binary'\n\n"
-         "name = '" +
-         name + "'\nversion = '" + module_word(lock.version) +
-         "'\n\nhomepage = 'https://pytorch.org/'\ndescription = \"\"\"" + description +
-         "\"\"\"\n\ntoolchain = SYSTEM\n\nsources = ['envinstall', '" + name +
-         ".bundle.zst']\n\ninstall_cmd = 'chmod +x envinstall && "
-         "./envinstall " +
-         name + ".bundle.zst --prefix %(installdir)s'\n\nsanity_check_paths = {\n    'files': [" +
-         (has_python ? "'bin/python'" : "") +
-         "],\n    'dirs': ['releases'],\n}\n\nmodextravars = " + variables +
-         "\nmoduleclass = 'ai'\n";
+// One folder down, so that EasyBuild finds no lib/ at the top, for which it would set
+// LD_LIBRARY_PATH. (Installed with EasyBuild 5.4.1.)
+constexpr char kEasyconfig[] =
+    R"(# For EasyBuild: call this file @NAME@-@VERSION@.eb. The bundle and the envinstall that lies beside it are the
+# sources; nothing is built, and the bundle is checked by its signature.
+easyblock = 'Binary'
+
+name = '@NAME@'
+version = '@VERSION@'
+
+homepage = 'https://pytorch.org/'
+description = """@DESCRIPTION@"""
+
+toolchain = SYSTEM
+
+sources = ['envinstall', '@NAME@.bundle.zst']
+
+install_cmd = 'chmod +x envinstall && ./envinstall @NAME@.bundle.zst --prefix %(installdir)s/env'
+
+sanity_check_paths = {
+    'files': [@FILES@],
+    'dirs': ['env/releases'],
 }
+
+modextrapaths = {'PATH': 'env/bin'}
+modextravars = {'ENVBUNDLE_PREFIX': '%(installdir)s/env', 'PYTHONNOUSERSITE': '1'}
+modluafooter = 'family("envbundle")'
+modtclfooter = 'family envbundle'
+moduleclass = 'ai'
+)";
 
 }  // namespace
 
@@ -167,14 +177,15 @@ void stage_module_files(const Lock& lock, Staging& staging) {
   const std::string version = module_word(lock.version);
   const std::vector<std::string> about = content(lock, true);
   const std::string description = about.empty() ? name : joined(about, ", ");
-  const Values values = {
-      {"NAME", name},
-      {"VERSION", version},
-      {"DESCRIPTION", description},
-      {"HELP", help_text(lock, staging)},
-      {"EBNAME", easybuild_variable(name)},
-      {"CONFLICTS",
-       lock.module_conflicts ? joined(*lock.module_conflicts, " ") : std::string(kUsualConflicts)}};
+  const bool has_python = staging.find(RelPath("bin/python")) != nullptr;
+  const Values values = {{"FILES", has_python ? "'env/bin/python'" : ""},
+                         {"NAME", name},
+                         {"VERSION", version},
+                         {"DESCRIPTION", description},
+                         {"HELP", help_text(lock, staging)},
+                         {"EBNAME", easybuild_variable(name)},
+                         {"CONFLICTS", lock.module_conflicts ? joined(*lock.module_conflicts, " ")
+                                                             : std::string(kUsualConflicts)}};
   const auto put = [&](const std::string& path, const std::string& text) {
     staging.replace_file(RelPath(path), as_bytes(text), false, kOrigin);
   };
@@ -184,9 +195,8 @@ void stage_module_files(const Lock& lock, Staging& staging) {
   put(file + ".lua", filled(embedded_module_template(ModuleLanguage::kLua), values));
   const std::string full = name + "/" + version;
   put("share/envbundle/modulerc", "#%Module1.0\nmodule-version " + full + " default\n");
-  put("share/envbundle/spack-packages.yaml", spack_externals(lock));
-  const bool has_python = staging.find(RelPath("bin/python")) != nullptr;
-  put("share/envbundle/easyconfig.eb", easyconfig(lock, description, has_python));
+  if (!about.empty()) put("share/envbundle/spack-packages.yaml", spack_externals(lock));
+  put("share/envbundle/easyconfig.eb", filled(kEasyconfig, values));
 }
 
 }  // namespace eb

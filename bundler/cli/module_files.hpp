@@ -16,7 +16,8 @@ namespace eb {
 /// everything else is staged: the texts name the programs that there are.
 void stage_module_files(const Lock& lock, Staging& staging);
 
-/// A name or version of a lock as module systems take it: letters, digits and . _ + -, no dot first.
+/// A name or version of a lock as module systems take it: letters, digits and . _ + -, no dot
+/// first.
 std::string module_word(const std::string& text);
 
 /// EasyBuild's spelling of a name in EBROOT<NAME>: upper case, "-" as MIN, "+" as PLUS, nothing

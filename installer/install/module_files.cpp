@@ -27,13 +27,15 @@ constexpr char kFromEasyBuildPrefix[] = "../../../";
 
 using Files = std::map<std::string, std::string>;  // NAME/FILE -> text
 
+// Sorted by name; empty where there is no such folder, or somebody's link in its place.
 std::vector<DirEntry> list_folder(Sys& sys, int dir, const std::string& path) {
+  struct stat info {};
   std::vector<DirEntry> entries;
-  try {
-    const Fd folder = open_dir_at(sys, dir, path.c_str(), path);
-    if (sys.list(folder.get(), &entries) < 0) entries.clear();
-  } catch (const Error&) {
-    // None, then.
+  if (sys.fstatat(dir, path.c_str(), &info, AT_SYMLINK_NOFOLLOW) == -ENOENT) return entries;
+  if (!S_ISDIR(info.st_mode) && info.st_mode != 0) return entries;
+  const Fd folder = open_dir_at(sys, dir, path.c_str(), path);
+  if (const int r = sys.list(folder.get(), &entries); r < 0) {
+    throw system_error(-r, "cannot list the folder", path);
   }
   std::ranges::sort(entries, {}, &DirEntry::name);
   return entries;
@@ -45,15 +47,24 @@ std::optional<std::string> read_module(Sys& sys, int dir, const std::string& pat
   return text;
 }
 
-// Every module file of ours below a folder NAME/FILE.
-Files read_modules(Sys& sys, int dir, const std::string& folder) {
-  Files out;
+// NAME/FILE of everything below a folder, but for hidden names.
+std::vector<std::string> list_modules(Sys& sys, int dir, const std::string& folder) {
+  std::vector<std::string> out;
   for (const DirEntry& name : list_folder(sys, dir, folder)) {
     for (const DirEntry& file : list_folder(sys, dir, folder + "/" + name.name)) {
-      const std::string path = name.name + "/" + file.name;
-      if (file.name.starts_with('.')) continue;
-      if (auto text = read_module(sys, dir, folder + "/" + path)) out.emplace(path, *text);
+      if (!file.name.starts_with('.')) out.push_back(name.name + "/" + file.name);
     }
+  }
+  return out;
+}
+
+// Those of a release: all are ours, and one that cannot be read is an error, not a file less.
+Files read_release(Sys& sys, int dir, const std::string& folder) {
+  Files out;
+  for (const std::string& path : list_modules(sys, dir, folder)) {
+    const std::string file = folder + "/" + path;
+    const auto data = read_file_at(sys, dir, file.c_str(), kMaxModuleFile, file);
+    if (is_module_text(as_text(data))) out.emplace(path, as_text(data));
   }
   return out;
 }
@@ -89,7 +100,7 @@ class Refresh {
 
   void run() {
     if (!active_.empty()) {
-      brought_ = read_modules(sys_, root_, kReleasesDir + ("/" + active_) + "/" + kModuleDir);
+      brought_ = read_release(sys_, root_, kReleasesDir + ("/" + active_) + "/" + kModuleDir);
     }
     own_folder();
     if (settings_.easybuild) easybuild_folder();
@@ -101,17 +112,27 @@ class Refresh {
     const int r = sys_.fstatat(root_, kModuleDir, &info, AT_SYMLINK_NOFOLLOW);
     if (r == -ENOENT && brought_.empty()) return;
     if (r == 0 && !S_ISDIR(info.st_mode)) {
-      events_.on(Warning{prefix_.at(kModuleDir) + " is not envinstall's and stays as it is; 'module "
-                         "use' the release's own: " + prefix_.at(kCurrentLink) + "/" + kModuleDir});
+      events_.on(Warning{prefix_.at(kModuleDir) +
+                         " is not envinstall's and stays as it is; 'module "
+                         "use' the release's own: " +
+                         prefix_.at(kCurrentLink) + "/" + kModuleDir});
       return;
     }
     Files wanted;
-    const Files there = read_modules(sys_, root_, kModuleDir);
-    for (const auto& [path, text] : there) {
-      const std::string below = module_value(text, "below").value_or("");
-      if (!below.starts_with(kBelowReleases) || below == kBelowReleases + active_) continue;
-      const std::string source = below.substr(1) + "/" + kModuleDir + "/" + path;
-      if (auto original = read_module(sys_, root_, source)) wanted[path] = fill(*original, below);
+    std::vector<std::string> gone;
+    for (const std::string& path : list_modules(sys_, root_, kModuleDir)) {
+      const auto text = read_module(sys_, root_, kModuleDir + ("/" + path));
+      if (!text || brought_.contains(path)) continue;  // another's, or written below
+      const std::string below = module_value(*text, "below").value_or("");
+      const std::string source =
+          below.substr(below.empty() ? 0 : 1) + "/" + kModuleDir + "/" + path;
+      if (auto original = read_module(sys_, root_, source)) {
+        wanted[path] = fill(*original, below);
+      } else if (sys_.faccessat(root_, source.c_str(), F_OK) == -ENOENT) {
+        gone.push_back(path);
+      } else {
+        wanted[path] = *text;  // cannot be read now: it stays as it is
+      }
     }
     for (const auto& [path, text] : brought_) wanted[path] = fill(text, kBelowReleases + active_);
     if (!wanted.empty()) make_directory(sys_, root_, kModuleDir, 0755, prefix_.at(kModuleDir));
@@ -119,9 +140,7 @@ class Refresh {
       write(kModuleDir, path, text);
       link_rc(path.substr(0, path.find('/')));
     }
-    for (const auto& [path, text] : there) {
-      if (!wanted.contains(path)) remove(std::string(kModuleDir) + "/" + path);
-    }
+    for (const std::string& path : gone) remove(std::string(kModuleDir) + "/" + path);
     for (const DirEntry& name : list_folder(sys_, root_, kModuleDir)) {
       const auto first = wanted.lower_bound(name.name + "/");
       if (first == wanted.end() || !first->first.starts_with(name.name + "/")) {
@@ -147,10 +166,9 @@ class Refresh {
         make_directory(sys_, root_, "../../../modules", 0755, "modules");
         make_directory(sys_, root_, folder.c_str(), 0755, kEasyBuildModules);
         write(folder, path,
-              fill_module_text(found->second, {.above = 4,
-                                               .below = below,
-                                               .conflicts = settings_.conflicts,
-                                               .layout = "eb"}));
+              fill_module_text(
+                  found->second,
+                  {.above = 4, .below = below, .conflicts = settings_.conflicts, .layout = "eb"}));
       } else if (active_.empty()) {
         const auto text = read_module(sys_, root_, folder + "/" + path);
         if (text && module_value(*text, "below") == below) remove(folder + "/" + path);
@@ -173,8 +191,8 @@ class Refresh {
       const auto old = read_small_file(sys_, dir.get(), file, kMaxModuleFile);
       if (old == text) return;
       if (!old || !is_module_text(*old)) {
-        events_.on(Warning{prefix_.at(name) + "/" + file +
-                           " is not envinstall's and stays as it is"});
+        events_.on(
+            Warning{prefix_.at(name) + "/" + file + " is not envinstall's and stays as it is"});
         return;
       }
     }
@@ -182,8 +200,8 @@ class Refresh {
                     prefix_.at(name) + "/" + file);
   }
 
-  // Through `current`: the default version changes with it, at once. Not where the path has a blank:
-  // Lmod cannot read a .modulerc there, and would list nothing at all.
+  // Through `current`: the default version changes with it, at once. Not where the path has a
+  // blank: Lmod cannot read a .modulerc there, and would list nothing at all.
   void link_rc(const std::string& name) {
     if (prefix_.path.find_first_of(" \t\n") != std::string::npos) return;
     const std::string path = std::string(kModuleDir) + "/" + name + "/" + kRcFile;

@@ -40,9 +40,9 @@ void set_value(std::string& text, std::string_view key, const std::string& value
 // Nothing that a quoted string of Lua or Tcl would take for more than itself.
 bool is_name(std::string_view name) {
   return name.front() != '-' && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("._+-/").find(c) != std::string_view::npos;
-  });
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  std::string_view("._+-/").find(c) != std::string_view::npos;
+         });
 }
 
 }  // namespace

@@ -18,10 +18,11 @@ bool is_module_text(std::string_view text);
 
 /// What a copy is told.
 struct ModuleValues {
-  unsigned above = 3;  ///< how many names lie between the folder that `below` starts in and the file
-  std::string below;   ///< from there to the release or prefix: "/releases/NAME-ID"
-  std::optional<std::string> conflicts;  ///< nullopt: what the bundle says
-  std::string layout;                    ///< "" or "eb"
+  unsigned above =
+      3;  ///< how many names lie between the folder that `below` starts in and the file
+  std::string below = {};  ///< from there to the release or prefix: "/releases/NAME-ID"
+  std::optional<std::string> conflicts = {};  ///< nullopt: what the bundle says
+  std::string layout = {};                    ///< "" or "eb"
 };
 
 /// The text with these values in place of its own.

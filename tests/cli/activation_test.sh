@@ -23,7 +23,7 @@ make_prefix() { # a prefix as envinstall leaves it, with what the scripts look f
   printf '#!/bin/sh\necho python of the prefix\n' >"$release/bin/python"
   cp "$release/bin/python" "$release/bin/envrun"
   chmod +x "$release"/bin/*
-  cp "$scripts"/*activate.* "$release/share/envbundle/"
+  cp "$scripts"/* "$release/share/envbundle/"
   printf '_envrun_words() { COMPREPLY=(check); }\ncomplete -F _envrun_words envrun\n' \
     >"$release/share/bash-completion/completions/envrun"
   printf '#compdef envrun\ncompadd check\n' >"$release/share/zsh/site-functions/_envrun"

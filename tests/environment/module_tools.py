@@ -1,7 +1,7 @@
-"""Lmod and Environment Modules side by side: the real programs of Debian's packages, unpacked into a folder of the tests.
+"""Lmod and Environment Modules side by side: the programs of Debian's packages, unpacked into a folder of the tests.
 
-The two packages exclude each other, and a test should not change what `module` means on the machine. Both have their place
-compiled in as text, so the copies' texts are edited. What they need (lua, tcl) is installed in the ordinary way.
+The two packages exclude each other, and a test should not change what `module` means on the machine. Both have their
+place compiled in as text, so the copies' texts are edited. What they need (lua, tcl) is installed in the ordinary way.
 """
 
 import fnmatch
@@ -13,8 +13,8 @@ import subprocess
 import tempfile
 
 PACKAGES = {"lmod": "lmod", "environment-modules": "em"}
-TEXTS = re.compile(rb"/usr/share/lmod|/etc/lmod|/usr/share/modules|/usr/lib/x86_64-linux-gnu(?=/(?:modulecmd|libtclenv))"
-                   rb"|/etc/environment-modules")
+TEXTS = re.compile(rb"/usr/share/lmod|/etc/lmod|/usr/share/modules|/etc/environment-modules"
+                   rb"|/usr/lib/x86_64-linux-gnu(?=/(?:modulecmd|libtclenv))")
 
 
 def cache_folder() -> pathlib.Path:

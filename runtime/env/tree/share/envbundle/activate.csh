@@ -3,7 +3,8 @@
 # csh does not tell a sourced file its name; the shell's open descriptors do.
 
 set _envbundle_file = "`ls -l /proc/$$/fd |& sed -n 's|.* -> \(/.*/activate\.csh\)"\$"|\1|p' | head -n 1`"
-set _envbundle_prefix = "`echo "\""$_envbundle_file"\"" | sed -e 's|/share/envbundle/activate\.csh"\$"||' -e 's|/bin/activate\.csh"\$"||'`"
+set _envbundle_prefix = "`dirname "\""$_envbundle_file"\""`"
+set _envbundle_prefix = "`echo "\""$_envbundle_prefix"\"" | sed -e 's|/share/envbundle"\$"||' -e 's|/bin"\$"||'`"
 # /proc shows the resolved path PREFIX/releases/ID; PREFIX itself is preferred where `current` leads there.
 set _envbundle_top = "`echo "\""$_envbundle_prefix"\"" | sed -n 's|/releases/[^/]*"\$"||p'`"
 if ("$_envbundle_top" != "") then

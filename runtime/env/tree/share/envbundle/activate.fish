@@ -1,5 +1,5 @@
-# Puts this environment first on PATH: `source PREFIX/share/envbundle/activate.fish`. `deactivate` undoes it; where something
-# else has that name, such as a Python venv, `envbundle_deactivate` does. It sets what activate.sh sets (said there).
+# Puts this environment first on PATH: `source PREFIX/share/envbundle/activate.fish`. `deactivate` undoes it; where
+# something else has that name, such as a Python venv, `envbundle_deactivate` does. It sets what activate.sh sets.
 # The prefix is computed from this file's own place.
 
 function _envbundle_activate -a file

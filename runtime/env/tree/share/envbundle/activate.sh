@@ -1,6 +1,6 @@
 # Puts this environment first on PATH: `. PREFIX/share/envbundle/activate.sh` in bash or zsh (or dash, ksh with
 # ENVBUNDLE_ACTIVATE=FILE). `deactivate` undoes it; where something else has that name, such as a Python venv,
-# `envbundle_deactivate` does. What it sets is what the module files set (modulefiles/): PATH, MANPATH where there is one,
+# `envbundle_deactivate` does. It sets what the module files set (modulefiles/): PATH, MANPATH where there is one,
 # ENVBUNDLE_PREFIX, PYTHONNOUSERSITE=1, no PYTHONHOME; and a label in the prompt, completions in an interactive shell.
 # PYTHONPATH and LD_LIBRARY_PATH stay the user's. The prefix is computed from this file's own place: it may have moved.
 # No `local`, no arrays, nothing that `set -eu`, an own `cd` or a strange IFS would trip over.
@@ -38,8 +38,8 @@ unset _envbundle_file
 # Once more, or another one: what this shell activated before is undone first.
 if [ -n "${_ENVBUNDLE_ROOT:-}" ]; then envbundle_deactivate; fi
 
-# _envbundle_take_out LIST ENTRY: LIST without the first ENTRY in _envbundle_list. One entry is taken out instead of putting
-# an old value back: what was added since then stays.
+# _envbundle_take_out LIST ENTRY: LIST without the first ENTRY in _envbundle_list. One entry is taken out instead of
+# putting an old value back: what was added since then stays.
 _envbundle_take_out() {
   _envbundle_list=:$1:
   case $_envbundle_list in

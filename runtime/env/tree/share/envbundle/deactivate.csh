@@ -1,9 +1,10 @@
 # What `deactivate` runs in csh and tcsh; activate.csh has made its variables. An entry is taken out of PATH and MANPATH
-# instead of putting old values back: what was added since then stays. (awk, because sed would read a path as a pattern.)
+# instead of putting old values back: what was added since then stays.
 if ($?_envbundle_root) then
-  setenv PATH "`env E="\""$_envbundle_root/bin"\"" awk 'BEGIN { p = "\"":"\"" ENVIRON["\""PATH"\""] "\"":"\""; e = "\"":"\"" ENVIRON["\""E"\""] "\"":"\""; i = index(p, e); if (i) p = substr(p, 1, i) substr(p, i + length(e)); print substr(p, 2, length(p) - 2) }'`"
+  set _envbundle_awk = "$_envbundle_root/share/envbundle/take_out.awk"
+  setenv PATH "`env LIST="\""$PATH"\"" ENTRY="\""$_envbundle_root/bin"\"" awk -f "\""$_envbundle_awk"\""`"
   if ($?MANPATH) then
-    setenv MANPATH "`env E="\""$_envbundle_root/share/man"\"" awk 'BEGIN { p = "\"":"\"" ENVIRON["\""MANPATH"\""] "\"":"\""; e = "\"":"\"" ENVIRON["\""E"\""] "\"":"\""; i = index(p, e); if (i) p = substr(p, 1, i) substr(p, i + length(e)); print substr(p, 2, length(p) - 2) }'`"
+    setenv MANPATH "`env LIST="\""$MANPATH"\"" ENTRY="\""$_envbundle_root/share/man"\"" awk -f "\""$_envbundle_awk"\""`"
   endif
   unsetenv ENVBUNDLE_PREFIX
   unsetenv PYTHONNOUSERSITE
@@ -19,7 +20,8 @@ if ($?_envbundle_root) then
   if ($?_envbundle_old_prompt) then
     set prompt = "$_envbundle_old_prompt"
   endif
-  unset _envbundle_root _envbundle_kept_prefix _envbundle_kept_home _envbundle_kept_site _envbundle_old_prompt
+  unset _envbundle_awk _envbundle_root _envbundle_kept_prefix _envbundle_kept_home _envbundle_kept_site
+  unset _envbundle_old_prompt
   unalias deactivate
   rehash
 endif
