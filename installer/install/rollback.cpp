@@ -7,6 +7,7 @@
 
 #include "installer/base/error.hpp"
 #include "installer/install/floor.hpp"
+#include "installer/install/module_files.hpp"
 #include "installer/install/publish.hpp"
 #include "installer/install/release_check.hpp"
 #include "installer/install/small_file.hpp"
@@ -102,6 +103,8 @@ RollbackReport rollback(Sys& sys, PrefixView view, const std::optional<std::stri
   stop.check();
   Prefix prefix = make_prefix(sys, std::move(view));
   make_top_links(sys, prefix, index, events);
+  // A rebuilt version may have taken the place of this release's module files.
+  refresh_module_files(sys, prefix, report.release, events);
   bool is_current = false;
   try {
     flip_current(sys, prefix, report.release, random_name(), &is_current);
