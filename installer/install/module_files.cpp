@@ -47,6 +47,10 @@ std::optional<std::string> read_module(Sys& sys, int dir, const std::string& pat
   return text;
 }
 
+std::string join(std::string folder, const std::string& name) {
+  return folder.append("/").append(name);
+}
+
 // NAME/FILE of everything below a folder, but for hidden names.
 std::vector<std::string> list_modules(Sys& sys, int dir, const std::string& folder) {
   std::vector<std::string> out;
@@ -62,7 +66,7 @@ std::vector<std::string> list_modules(Sys& sys, int dir, const std::string& fold
 Files read_release(Sys& sys, int dir, const std::string& folder) {
   Files out;
   for (const std::string& path : list_modules(sys, dir, folder)) {
-    const std::string file = folder + "/" + path;
+    const std::string file = join(folder, path);
     const auto data = read_file_at(sys, dir, file.c_str(), kMaxModuleFile, file);
     if (is_module_text(as_text(data))) out.emplace(path, as_text(data));
   }
@@ -170,8 +174,8 @@ class Refresh {
                   found->second,
                   {.above = 4, .below = below, .conflicts = settings_.conflicts, .layout = "eb"}));
       } else if (active_.empty()) {
-        const auto text = read_module(sys_, root_, folder + "/" + path);
-        if (text && module_value(*text, "below") == below) remove(folder + "/" + path);
+        const auto text = read_module(sys_, root_, join(folder, path));
+        if (text && module_value(*text, "below") == below) remove(join(folder, path));
       }
     }
     if (active_.empty()) clear(folder + "/" + name);
@@ -291,7 +295,8 @@ std::string easybuild_prefix(Sys& sys, const std::string& root, const Index& ind
         .hint("install it without --layout, or make the bundle anew with this envbundle");
   }
   const std::string name = module->substr(0, module->find('/'));
-  for (const std::string& folder : {root + "/software", root + "/software/" + name}) {
+  const std::string software = join(root, "software");
+  for (const std::string& folder : {software, join(software, name)}) {
     struct stat info {};
     if (sys.fstatat(AT_FDCWD, folder.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
         S_ISLNK(info.st_mode)) {
@@ -302,7 +307,7 @@ std::string easybuild_prefix(Sys& sys, const std::string& root, const Index& ind
     }
   }
   for (const char* ending : {"", ".lua"}) {
-    const std::string file = root + "/" + kEasyBuildModules + "/" + *module + ending;
+    const std::string file = join(join(root, kEasyBuildModules), *module) + ending;
     if (sys.faccessat(AT_FDCWD, file.c_str(), F_OK) < 0 || read_module(sys, AT_FDCWD, file)) {
       continue;
     }
