@@ -202,8 +202,9 @@ def install_quiet_json_and_plan(shop):
 def install_upgrade_and_after(shop):
     program = installer(shop)
     shop.run(program, bundle(shop), "--prefix", "p", "--quiet")
+    first = shop.path("p/current").readlink().name
     shop.run(program, bundle(shop, "second"), "--prefix", "p")
-    shop.run(program, "list", "p")
+    shop.run(program, "list", "p", sort=True)
     shop.run(program, "rollback", "p")
     shop.run(program, "rollback", "p")
     shop.run(program, "rollback", "p", "nothing")
@@ -212,6 +213,8 @@ def install_upgrade_and_after(shop):
     shop.path("p/current/share/extra").write_text("added")
     shop.path("p/current/share/empty").unlink()
     shop.run(program, "verify", "p", "--full")
+    # One by one, because the order of --all is that of the IDs.
+    shop.run(program, "uninstall", "p", first)
     shop.run(program, "uninstall", "p", "--all")
     shop.run(program, "list", "p")
 

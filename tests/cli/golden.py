@@ -53,8 +53,10 @@ class Shop:
     def path(self, name: str) -> pathlib.Path:
         return self.scratch / name
 
-    def run(self, program: str, *arguments, cwd=None, stdin=None, keep=True, interrupt_after=None, environment=None):
-        """Runs PROGRAM (a name in `programs` or a path) to its end, without a terminal."""
+    def run(self, program: str, *arguments, cwd=None, stdin=None, keep=True, interrupt_after=None, environment=None,
+            sort=False):
+        """Runs PROGRAM (a name in `programs` or a path) to its end, without a terminal. `sort`: its lines come in the
+        order of release IDs, which change with the project."""
         argv = [str(self.programs.get(program, program)), *map(str, arguments)]
         process = subprocess.Popen(
             argv, cwd=cwd or self.scratch, env=self.environment | (environment or {}),
@@ -66,6 +68,8 @@ class Shop:
             process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
         result = Run([program, *map(str, arguments)], process.returncode, stdout.decode(), stderr.decode())
+        if sort:
+            result.stdout = "".join(sorted(result.stdout.splitlines(True)))
         if keep:
             self.record.append(result)
         return result
