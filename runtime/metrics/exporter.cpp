@@ -40,6 +40,7 @@ PageFacts facts_of(const Options& options) {
     // Slurm sets it from the first restart on.
     out.job_restarts = leading_number(variable("SLURM_RESTART_COUNT")).value_or(0);
   }
+  out.has_dcgm_labels = options.dcgm_labels;
   out.stale_seconds = options.stale_seconds;
   return out;
 }

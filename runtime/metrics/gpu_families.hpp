@@ -4,7 +4,7 @@
 
 // GPU metrics by DCGM's names and units, as dcgm-exporter's default-counters.csv has them, so that
 // its dashboards (Grafana 12239) work. Two differences, both because `promtool check metrics` would
-// object, and neither seen by a query: DCGM's counters that are not named ..._total are gauges
+// object: DCGM's counters that are not named ..._total are gauges
 // here, and DCGM_FI_DEV_PCIE_REPLAY_COUNTER, whose name holds a type, is
 // envbundle_gpu_pcie_replays_total.
 namespace eb::metrics::families {

@@ -8,17 +8,18 @@
 namespace eb::metrics {
 namespace {
 
-/// The labels of dcgm-exporter, in its order.
-Labels labels_of(const Gpu& gpu, const std::string& host, const GpuInstance* instance) {
+/// The labels of dcgm-exporter, in its order; only "modelName" must be asked for, because
+/// `promtool check metrics` objects to its spelling.
+Labels labels_of(const Gpu& gpu, const PageFacts& facts, const GpuInstance* instance) {
   Labels out = {
       {"gpu", std::to_string(gpu.index)}, {"UUID", gpu.uuid}, {"pci_bus_id", gpu.pci_bus_id}};
   out.emplace_back("device", "nvidia" + std::to_string(gpu.minor.value_or(gpu.index)));
-  out.emplace_back("modelName", gpu.model);
+  out.emplace_back(facts.has_dcgm_labels ? "modelName" : "model_name", gpu.model);
   if (instance != nullptr) {
     out.emplace_back("GPU_I_PROFILE", instance->profile);
     out.emplace_back("GPU_I_ID", std::to_string(instance->id));
   }
-  out.emplace_back("Hostname", host);
+  out.emplace_back("Hostname", facts.host);
   return out;
 }
 
@@ -55,11 +56,11 @@ void add_gpus(Exposition& page, const PageFacts& facts, const PageSources& sourc
       page.add(families::kGpuProblem, labels, 1);
     }
     for (const Reading& reading : gpu.readings) {
-      page.add(*reading.family, labels_of(gpu, facts.host, nullptr), reading.value);
+      page.add(*reading.family, labels_of(gpu, facts, nullptr), reading.value);
     }
     for (const GpuInstance& instance : gpu.instances) {
       for (const Reading& reading : instance.readings) {
-        page.add(*reading.family, labels_of(gpu, facts.host, &instance), reading.value);
+        page.add(*reading.family, labels_of(gpu, facts, &instance), reading.value);
       }
     }
     for (const GpuProcess& process : gpu.processes) {

@@ -40,6 +40,8 @@ void declare(CLI::App& app, Options& out) {
   app.add_option("--gpus", out.gpus,
                  "all, or a list as in CUDA_VISIBLE_DEVICES, which is what holds without it")
       ->type_name("LIST");
+  app.add_flag("--dcgm-labels", out.dcgm_labels,
+               "name the model's label modelName, as dcgm-exporter does, not model_name");
   app.add_option("--training", out.training,
                  "where training scripts leave their figures; else ENVBUNDLE_TRAINING_DIR, else a\n"
                  "folder in the user's state directory")

@@ -15,6 +15,7 @@ struct Options {
   double interval_seconds = 5;
   double stale_seconds = 10;
   std::string gpus;  ///< empty: as CUDA_VISIBLE_DEVICES
+  bool dcgm_labels = false;
   std::string training;
   double training_keep_seconds = 3600;
   std::string log;

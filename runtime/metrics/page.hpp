@@ -33,7 +33,8 @@ struct PageFacts {
   std::string job_id;  ///< Slurm's; empty outside a job
   std::string job_name;
   std::optional<double> job_restarts;
-  double stale_seconds = 10;  ///< a source that takes longer counts as hanging
+  bool has_dcgm_labels = false;  ///< "modelName" as dcgm-exporter has it, not "model_name"
+  double stale_seconds = 10;     ///< a source that takes longer counts as hanging
 };
 
 struct PageSources {
