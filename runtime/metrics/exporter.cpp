@@ -133,6 +133,16 @@ std::string Exporter::page() const {
                      {gpus_.snapshot(), host_.snapshot(), files_.snapshot(), log_->dropped()});
 }
 
+void Exporter::wait_until_begun() const {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  const auto left = [&] {
+    return std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
+  };
+  host_.wait_for(1, left());
+  files_.wait_for(1, left());
+  gpus_.wait_for(1, left());
+}
+
 void Exporter::wait_until_complete() const {
   // A little more, so that what hangs shows as hanging.
   const auto end =

@@ -16,6 +16,9 @@ class Exporter {
   Exporter(const Options& options, std::shared_ptr<JsonLog> log);
 
   std::string page() const;
+  /// Waits for the first sample of every source, at most a second: what hangs must not keep the
+  /// exporter from serving.
+  void wait_until_begun() const;
   /// Waits until every source has given a sample, GPUs two of them (ratios over time need two),
   /// but no longer than the time after which a source counts as hanging.
   void wait_until_complete() const;

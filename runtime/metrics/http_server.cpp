@@ -16,11 +16,12 @@ constexpr char kIndex[] =
     "<!doctype html><title>envbundle metrics</title><h1>envbundle metrics</h1>"
     "<p><a href=\"/metrics\">/metrics</a></p>\n";
 
-/// Takes the same time wherever the texts differ.
+/// Takes the same time wherever texts of one length differ.
 bool is_same(std::string_view left, std::string_view right) {
-  unsigned char difference = left.size() == right.size() ? 0 : 1;
+  if (left.size() != right.size()) return false;
+  unsigned char difference = 0;
   for (size_t i = 0; i < left.size(); ++i) {
-    difference |= static_cast<unsigned char>(left[i] ^ right[right.empty() ? 0 : i % right.size()]);
+    difference |= static_cast<unsigned char>(left[i] ^ right[i]);
   }
   return difference == 0;
 }

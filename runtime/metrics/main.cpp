@@ -27,13 +27,14 @@ int run(int argc, char** argv) {
   }
   if (!options.listen.empty()) parse_listen(options.listen);  // refuse before anything begins
   const Exporter exporter(options, log);
-  exporter.wait_until_complete();
   if (options.once) {
+    exporter.wait_until_complete();
     const std::string page = exporter.page();
     const size_t written = std::fwrite(page.data(), 1, page.size(), stdout);
     if (written == page.size() && std::fflush(stdout) == 0) return 0;
     throw Error(ExitCode::kIo, "cannot write the metrics").where("standard output");
   }
+  exporter.wait_until_begun();
   serve(options, exporter, *log);
   return 0;
 }

@@ -123,6 +123,8 @@ void serve(const Options& options, const Exporter& exporter, JsonLog& log) {
     log.info("ending", {{"signal", std::to_string(number)}});
     io.stop();
   });
+  std::optional<TextfileWriter> textfile;
+  if (!options.textfile.empty()) textfile.emplace(io, options, exporter, log);
   std::unique_ptr<HttpServer> server;
   std::optional<WrittenFile> target_file;
   if (!options.listen.empty()) {
@@ -136,8 +138,6 @@ void serve(const Options& options, const Exporter& exporter, JsonLog& log) {
     std::fflush(stdout);
     log.info("listening", {{"address", target}});
   }
-  std::optional<TextfileWriter> textfile;
-  if (!options.textfile.empty()) textfile.emplace(io, options, exporter, log);
   io.run();
 }
 
