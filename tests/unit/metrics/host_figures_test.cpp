@@ -18,7 +18,7 @@ namespace {
 struct Files {
   test::TempDir dir;
   void put(const std::string& name, const std::string& text) const {
-    const std::filesystem::path path(dir / name);
+    const std::filesystem::path path(dir.path() / name);
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path) << text;
   }

@@ -20,9 +20,9 @@ std::vector<nlohmann::json> records(const std::string& path) {
 
 TEST_CASE("a record is a line of JSON, whatever is in it") {
   const test::TempDir dir;
-  JsonLog log(dir / "log", {});
+  JsonLog log(dir.path() / "log", {});
   log.warn("odd", {{"text", "a\nb\"\xff"}});
-  const auto lines = records(dir / "log");
+  const auto lines = records(dir.path() / "log");
   REQUIRE(lines.size() == 1);
   CHECK(lines[0]["level"] == "warning");
   CHECK(lines[0]["event"] == "odd");
@@ -32,7 +32,7 @@ TEST_CASE("a record is a line of JSON, whatever is in it") {
 
 TEST_CASE("files rotate before they are too big, and the oldest goes") {
   const test::TempDir dir;
-  const std::string path = dir / "log";
+  const std::string path = dir.path() / "log";
   {
     JsonLog log(path, {.max_bytes = 1000, .keep = 2});
     for (int i = 0; i < 100; ++i) log.info("n", {{"i", std::to_string(i)}});
@@ -51,21 +51,21 @@ TEST_CASE("files rotate before they are too big, and the oldest goes") {
 
 TEST_CASE("with nothing to keep there is one file") {
   const test::TempDir dir;
-  JsonLog log(dir / "log", {.max_bytes = 200, .keep = 0});
+  JsonLog log(dir.path() / "log", {.max_bytes = 200, .keep = 0});
   for (int i = 0; i < 20; ++i) log.info("n");
   CHECK(std::distance(std::filesystem::directory_iterator(dir.path()), {}) == 1);
-  CHECK(std::filesystem::file_size(dir / "log") <= 200);
+  CHECK(std::filesystem::file_size(dir.path() / "log") <= 200);
 }
 
 TEST_CASE("a file that somebody removed or that was there before is no trouble") {
   const test::TempDir dir;
-  std::ofstream(dir / "log") << "{\"event\":\"before\"}\n";
-  JsonLog log(dir / "log", {});
+  std::ofstream(dir.path() / "log") << "{\"event\":\"before\"}\n";
+  JsonLog log(dir.path() / "log", {});
   log.info("one");
-  CHECK(records(dir / "log").size() == 2);
-  std::filesystem::remove(dir / "log");
+  CHECK(records(dir.path() / "log").size() == 2);
+  std::filesystem::remove(dir.path() / "log");
   log.info("two");
-  CHECK(records(dir / "log").at(0)["event"] == "two");
+  CHECK(records(dir.path() / "log").at(0)["event"] == "two");
 }
 
 TEST_CASE("a full disk loses lines and counts them") {
@@ -77,7 +77,7 @@ TEST_CASE("a full disk loses lines and counts them") {
 
 TEST_CASE("lines of several threads do not mix") {
   const test::TempDir dir;
-  JsonLog log(dir / "log", {.max_bytes = 5000, .keep = 100});
+  JsonLog log(dir.path() / "log", {.max_bytes = 5000, .keep = 100});
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {

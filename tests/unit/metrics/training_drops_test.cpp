@@ -59,7 +59,7 @@ struct Folder {
   test::TempDir dir;
   void drop(const std::string& name, const std::string& run, double modified,
             double loss = 1) const {
-    const std::string path = dir / name;
+    const std::string path = dir.path() / name;
     std::ofstream(path) << R"({"format":1,"run":")" << run << R"(","rank":0,"values":{"loss":)"
                         << loss << "}}";
     const utimbuf times{static_cast<time_t>(modified), static_cast<time_t>(modified)};
@@ -86,10 +86,10 @@ TEST_CASE("of two drops of one rank the newer counts, whatever its name; old one
 TEST_CASE("only plain files of ours are opened") {
   const Folder folder;
   folder.drop("good.json", "good", 9990);
-  REQUIRE(symlink("good.json", std::string(folder.dir / "link.json").c_str()) == 0);
-  REQUIRE(mkfifo(std::string(folder.dir / "pipe.json").c_str(), 0600) == 0);
-  REQUIRE(mkdir(std::string(folder.dir / "dir.json").c_str(), 0700) == 0);
-  std::ofstream(folder.dir / "big.json") << std::string(kMaxDropBytes + 1, 'x');
+  REQUIRE(symlink("good.json", std::string(folder.dir.path() / "link.json").c_str()) == 0);
+  REQUIRE(mkfifo(std::string(folder.dir.path() / "pipe.json").c_str(), 0600) == 0);
+  REQUIRE(mkdir(std::string(folder.dir.path() / "dir.json").c_str(), 0700) == 0);
+  std::ofstream(folder.dir.path() / "big.json") << std::string(kMaxDropBytes + 1, 'x');
   const TrainingSample sample = folder.read();
   CHECK(sample.drops.size() == 1);
   CHECK(sample.rejected == std::map<std::string, size_t>{{"not_a_file", 3}, {"too_big", 1}});
