@@ -47,20 +47,21 @@ StrangeFile read_strange_file(int folder_fd, const std::string& name, unsigned o
   const Fd file(
       openat(folder_fd, name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY));
   struct stat status {};
-  if (file.number < 0) {
-    out.problem = errno == ELOOP ? "not_a_file" : "unreadable";
-  } else if (fstat(file.number, &status) != 0) {
-    out.problem = "unreadable";
-  } else if (!S_ISREG(status.st_mode)) {
+  if (file.number < 0 || fstat(file.number, &status) != 0) {
+    out.problem = file.number < 0 && errno == ELOOP ? "not_a_file" : "unreadable";
+    return out;
+  }
+  const auto is_too_big = [&] {
+    return static_cast<size_t>(status.st_size) > limit || out.content.size() > limit;
+  };
+  if (!S_ISREG(status.st_mode)) {
     out.problem = "not_a_file";
   } else if (status.st_uid != owner) {
     out.problem = "foreign_owner";
-  } else if (static_cast<size_t>(status.st_size) > limit) {
-    out.problem = "too_big";
-  } else if (!read_all(file.number, limit + 1, &out.content)) {
+  } else if (!is_too_big() && !read_all(file.number, limit + 1, &out.content)) {
     out.problem = "unreadable";
-  } else if (out.content.size() > limit) {
-    out.problem = "too_big";  // it grew
+  } else if (is_too_big()) {  // before it was read, or it grew
+    out.problem = "too_big";
   }
   out.modified = static_cast<double>(status.st_mtim.tv_sec) +
                  static_cast<double>(status.st_mtim.tv_nsec) * 1e-9;

@@ -69,9 +69,9 @@ CgroupMemory read_cgroup_memory(std::string_view proc_cgroup, const std::string&
   CgroupMemory out = read_group(base + *path, *names);
   for (int depth = 0; depth < kMaxDepth && path->size() > 1; ++depth) {
     path->resize(path->rfind('/'));
-    CgroupMemory above = read_group(base + *path, *names);
+    const CgroupMemory above = read_group(base + *path, *names);
     if (above.max_bytes && (!out.max_bytes || *above.max_bytes < *out.max_bytes)) {
-      out = std::move(above);
+      out = above;
     }
   }
   return out;

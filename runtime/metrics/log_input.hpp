@@ -11,6 +11,6 @@ namespace eb::metrics {
 /// is replaced. A full disk loses lines and never blocks or ends whoever writes to the pipe.
 void copy_lines(int fd, const std::string& source, JsonLog& log);
 
-inline constexpr size_t kMaxLineBytes = 64 * 1024;
+inline constexpr size_t kMaxLineBytes = 64U << 10U;
 
 }  // namespace eb::metrics

@@ -82,7 +82,8 @@ ProcessSample read_processes(const std::string& proc, unsigned uid, const std::s
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     if (++seen > kMaxProcesses) break;
     struct stat status {};
-    const std::string place = proc + '/' + name;
+    std::string place = proc;
+    place.append("/").append(name);
     if (stat(place.c_str(), &status) != 0 || status.st_uid != uid) continue;
     if (!job.empty()) {
       const std::string groups = read_text(place + "/cgroup", kProcFileBytes).value_or("");

@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kReceiptBytes = 64 * 1024;
+constexpr size_t kReceiptBytes = 64U << 10U;
 constexpr size_t kReportBytes = 4U << 20U;
 
 std::string resolved(const std::string& path) {

@@ -140,7 +140,7 @@ std::string default_training_folder(const std::string& host) {
     const char* const value = getenv(name);
     return std::string(value != nullptr ? value : "");
   };
-  if (const std::string named = variable("ENVBUNDLE_TRAINING_DIR"); !named.empty()) return named;
+  if (std::string named = variable("ENVBUNDLE_TRAINING_DIR"); !named.empty()) return named;
   std::string state = variable("XDG_STATE_HOME");
   // The XDG base directory specification: a relative path does not count.
   if (!state.starts_with('/')) {

@@ -22,7 +22,7 @@ struct TrainingDrop {
   double modified = 0;  ///< of the file, seconds since 1970
 };
 
-inline constexpr size_t kMaxDropBytes = 64 * 1024;
+inline constexpr size_t kMaxDropBytes = 64U << 10U;
 inline constexpr size_t kMaxDrops = 512;          ///< files of a folder that are looked at
 inline constexpr size_t kMaxDropValues = 64;      ///< of one drop; the first by name count
 inline constexpr size_t kMaxDropNameBytes = 100;  ///< of a run or a value

@@ -75,6 +75,7 @@ std::vector<ChosenGpu> choose_gpus(const GpuChoice& choice, const std::vector<Gp
     }
   }
   std::vector<ChosenGpu> out;
+  out.reserve(chosen.size());
   for (auto& [index, migs] : chosen) out.push_back({index, std::move(migs)});
   return out;
 }
