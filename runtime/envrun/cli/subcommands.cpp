@@ -3,6 +3,9 @@
 #include "runtime/envrun/cli/program_commands.hpp"
 #include "runtime/envrun/cli/subcommand.hpp"
 #include "runtime/envrun/cli/text_commands.hpp"
+#include "runtime/envrun/notebook/jupyter_command.hpp"
+#include "runtime/envrun/notebook/kernelspec.hpp"
+#include "runtime/envrun/notebook/venv_command.hpp"
 #include "runtime/envrun/ssh/sshd_command.hpp"
 
 namespace eb {
@@ -11,6 +14,11 @@ std::span<const Subcommand> subcommands() {
   static constexpr std::array kAll = {
       Subcommand{"run", "run a program (the same as 'envrun -- CMD')", true, add_run},
       Subcommand{"shell", "open your shell inside the environment", false, add_shell},
+      Subcommand{"jupyter", "start JupyterLab, opened by a token", false, add_jupyter},
+      Subcommand{"kernelspec", "register this environment's kernel with another Jupyter", false,
+                 add_kernelspec},
+      Subcommand{"venv", "make a folder for your own packages on top of the environment", false,
+                 add_venv},
       Subcommand{"sshd", "let yourself in by ssh and sftp: OpenSSH as your user, keys only", false,
                  add_sshd},
       Subcommand{"metrics", "export metrics of GPUs, processes and training to Prometheus", true,
