@@ -108,7 +108,8 @@ def in_browser(report, server, work, screenshots):
             report.attempt("browser: a new notebook's cell computes with torch", cell)
             report.attempt("browser: an endless cell is interrupted, and the kernel lives", interrupt)
             browser.screenshot(screenshots / "jupyter.png")
-            report.check("a screenshot is made", "" if (screenshots / "jupyter.png").stat().st_size > 20000 else "small")
+            size = (screenshots / "jupyter.png").stat().st_size
+            report.check("a screenshot is made", "" if size > 20000 else f"{size} bytes")
             report.attempt("browser: a terminal is the environment's", terminal)
             browser.screenshot(screenshots / "terminal.png")
     except Exception as error:  # noqa: BLE001
@@ -147,7 +148,8 @@ def ordinary(report, prefix, work, screenshots):
     token = server.token.encode()
     report.check("no command line of this machine holds the token",
                  "" if not any(token in line for line in servers.command_lines()) else "one does")
-    report.check("the output of the job does not hold the token", "" if token.decode() not in server.log() else "it does")
+    report.check("the output of the job does not hold the token",
+                 "" if token.decode() not in server.log() else "it does")
     port = record["port"]
     listening = subprocess.run(["ss", "-Hltn", f"sport = :{port}"], capture_output=True, text=True, timeout=20,
                                check=False).stdout if shutil.which("ss") else f"127.0.0.1:{port}"
@@ -163,7 +165,8 @@ def ordinary(report, prefix, work, screenshots):
     report.check("one SIGINT ends it where nobody can answer", "" if code == 0 and took < 10 and not left
                  else f"exit {code} after {took:.1f} s, left {left}; {second.log()[-500:]}")
     code, took, left = server.stop()
-    report.check(f"SIGTERM ends it, kernels and terminals too ({took:.1f} s)", "" if code == 0 and took < 10 and not left
+    report.check(f"SIGTERM ends it, kernels and terminals too ({took:.1f} s)",
+                 "" if code == 0 and took < 10 and not left
                  else f"exit {code} after {took:.1f} s, left {left}")
     left = [str(each) for each in tmp.rglob("*") if "jupyter" in each.name or "kernel" in each.name]
     report.check("nothing of it stays in the runtime directory", ", ".join(left))
@@ -221,7 +224,8 @@ def hard_cases(report, prefix, work):
         server = Server(prefix, home, "--port", str(taken.getsockname()[1]), TMPDIR=work / "tmp")
         code = server.process.wait(120)
         report.check("a port that is taken is an error, not another port",
-                     "" if code not in (0, None) and "already in use" in server.log() else f"{code} {server.log()[-300:]}")
+                     "" if code not in (0, None) and "already in use" in server.log()
+                     else f"{code} {server.log()[-300:]}")
         server.process.stdout.close()
 
 

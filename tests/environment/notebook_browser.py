@@ -1,4 +1,4 @@
-"""JupyterLab through a headless Chromium, as a person uses it: typing and clicking, with bounded waits for what appears."""
+"""JupyterLab through a headless Chromium, as a person uses it; every wait is bounded."""
 
 import os
 

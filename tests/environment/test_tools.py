@@ -24,8 +24,8 @@ def test_python():
     wanted = "\n".join(PACKAGES)
     if not ready.exists() or ready.read_text() != wanted:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True, timeout=300)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES], check=True,
-                       timeout=600)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES],
+                       check=True, timeout=600)
         ready.write_text(wanted)
     return python
 

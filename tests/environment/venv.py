@@ -46,7 +46,8 @@ class Test:
         print(f"FAILED  {label}: {problem}" if problem else f"ok      {label}", flush=True)
 
     def run(self, *command, **variables):
-        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.work), "PIP_NO_INDEX": "1", "LANG": "C.UTF-8"} | variables
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.work), "PIP_NO_INDEX": "1", "LANG": "C.UTF-8"}
+        environment |= variables
         done = subprocess.run([str(each) for each in command], env=environment, capture_output=True, text=True,
                               timeout=300, check=False, cwd=self.work)
         return done.returncode, done.stdout + done.stderr
@@ -76,7 +77,8 @@ def ordinary(test, folder):
                 make_wheel(test.work))
     test.check("the package is in the folder", "" if list(folder.glob("lib/python3*/site-packages/eb_probe.py"))
                else "it is not")
-    test.check("the release is as it was", str(list(release.rglob("eb_probe*"))) if list(release.rglob("eb_probe*")) else "")
+    written = [str(each) for each in release.rglob("eb_probe*")]
+    test.check("the release is as it was", ", ".join(written))
     test.expect("pip list shows both", ["eb-probe", "torch "], folder / "bin/pip", "list")
     test.expect("pip list --local shows the user's own", ["eb-probe"], folder / "bin/pip", "list", "--local")
     test.expect("its console script runs", [f"probe {folder} numpy"], folder / "bin/eb-probe")
@@ -100,16 +102,20 @@ def refusals(test, folder):
     file = test.work / "file"
     file.write_text("x")
     test.expect("a file is refused", ["left as it is"], *test.venv(file), code=53)
-    test.expect("--repair of what is none is refused", ["no virtual environment"], *test.venv(other, "--repair"), code=2)
-    test.expect("a folder inside the prefix is refused", ["inside the environment"], *test.venv(test.prefix / "mine"), code=2)
+    test.expect("--repair of what is none is refused", ["no virtual environment"],
+                *test.venv(other, "--repair"), code=2)
+    test.expect("a folder inside the prefix is refused", ["inside the environment"],
+                *test.venv(test.prefix / "mine"), code=2)
     test.expect("no folder is a usage error", ["command line is not understood"], *test.venv(), code=2)
     mark = folder / "envbundle-venv.json"
     record = json.loads(mark.read_text())
     mark.write_text(json.dumps(record | {"python": "3.9"}))
-    test.expect("another Python is named, with the way out", ["made with Python 3.9", "--upgrade"], *test.venv(folder), code=12)
+    test.expect("another Python is named, with the way out", ["made with Python 3.9", "--upgrade"],
+                *test.venv(folder), code=12)
     old = folder / "lib/python3.9/site-packages/old_one-2.0.dist-info"
     old.mkdir(parents=True)
-    test.expect("--upgrade names what to install again", ["pip install old_one", "adapted"], *test.venv(folder, "--upgrade"))
+    test.expect("--upgrade names what to install again", ["pip install old_one", "adapted"],
+                *test.venv(folder, "--upgrade"))
 
 
 def moves(test, folder, beside):
@@ -117,7 +123,8 @@ def moves(test, folder, beside):
     moved = beside / "moved"
     subprocess.run(["cp", "-al", test.prefix, moved], check=True, timeout=300)
     blank = test.work / "with blank"
-    test.expect("a folder with a blank in its name, on a prefix that goes away", ["made"], *test.venv(blank, prefix=moved))
+    test.expect("a folder with a blank in its name, on a prefix that goes away", ["made"],
+                *test.venv(blank, prefix=moved))
     test.expect("pip works in it", ["Successfully installed"], blank / "bin/pip", "install", make_wheel(test.work))
     # An upgrade: `current` leads to another release.
     release = (moved / "current").resolve()
