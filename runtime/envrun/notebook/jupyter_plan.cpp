@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "installer/base/error.hpp"
 #include "runtime/envrun/notebook/address.hpp"
@@ -78,6 +79,12 @@ Program plan_jupyter(const Session& session, const JupyterOptions& options, cons
   if (!options.notebook_directory.empty()) {
     arguments.push_back("--ServerApp.root_dir=" + options.notebook_directory);
   }
+  // Without a terminal Jupyter starts login shells, whose /etc/profile takes our PATH away.
+  std::string shell = session.world.variables.get("SHELL");
+  if (!shell.starts_with('/')) shell = "/bin/sh";
+  arguments.push_back("--ServerApp.terminado_settings=" +
+                      nlohmann::json{{"shell_command", {shell}}}.dump(
+                          -1, ' ', true, nlohmann::json::error_handler_t::replace));
   // Where nobody can answer "shut down?", the first SIGINT must do.
   if (!session.world.err_is_terminal || session.world.variables.find("SLURM_JOB_ID")) {
     arguments.emplace_back("-y");

@@ -28,11 +28,10 @@ struct Fixture {
   std::string home = temp.path().string();
   std::ostringstream out, err;
   World world{real_sys(), out, err};
-  Session session{world,
-                  Place{.release = "/opt/dl/releases/pytorch-2.8-cu128-7ddea5c07ad74adf",
-                   .prefix = "/opt/dl",
-                   .release_name = "pytorch-2.8-cu128-7ddea5c07ad74adf",
-                   .is_current = true}};
+  Session session{world, Place{.release = "/opt/dl/releases/pytorch-2.8-cu128-7ddea5c07ad74adf",
+                               .prefix = "/opt/dl",
+                               .release_name = "pytorch-2.8-cu128-7ddea5c07ad74adf",
+                               .is_current = true}};
 
   Fixture() {
     chmod(home.c_str(), 0700);
@@ -189,6 +188,7 @@ bool holds(const std::vector<std::string>& all, const std::string& one) {
 
 TEST_CASE("the plan hands the token by file and keeps the user's arguments last") {
   Fixture f;
+  f.world.variables.set("SHELL", "/bin/zsh");
   f.world.variables.set("JUPYTER_TOKEN", "from-outside");
   f.world.variables.set("XDG_RUNTIME_DIR", "/run/user/4000000000");
   JupyterOptions options;
@@ -196,9 +196,10 @@ TEST_CASE("the plan hands the token by file and keeps the user's arguments last"
   const JupyterHome home = choose_home(f.world, options, "/scratch");
   CHECK(home.token_file == f.home + "/.local/state/envbundle/jupyter/token");
   Program program = plan_jupyter(f.session, options, home, "/scratch");
-  CHECK(program.arguments == std::vector<std::string>{"jupyter-lab", "--no-browser",
-                                                      "--ip=127.0.0.1", "--port=0", "-y",
-                                                      "--ServerApp.base_url=/x/"});
+  CHECK(program.arguments ==
+        std::vector<std::string>{"jupyter-lab", "--no-browser", "--ip=127.0.0.1", "--port=0",
+                                 R"(--ServerApp.terminado_settings={"shell_command":["/bin/zsh"]})",
+                                 "-y", "--ServerApp.base_url=/x/"});
   CHECK(program.variables.get("JUPYTER_TOKEN_FILE") == home.token_file);
   CHECK_FALSE(program.variables.find("JUPYTER_TOKEN"));
   CHECK_FALSE(program.variables.find("XDG_RUNTIME_DIR"));

@@ -7,8 +7,8 @@ file: `c.HistoryManager.hist_file = "/local/disk/history.sqlite"` there keeps a 
 
 import os
 
-NETWORK = {"nfs", "nfs4", "lustre", "gpfs", "beegfs", "cifs", "smb3", "smbfs", "afs", "ceph", "panfs", "pvfs2", "orangefs",
-           "fuse.sshfs", "fuse.glusterfs", "fuse.beegfs", "9p"}
+NETWORK = {"nfs", "nfs4", "lustre", "gpfs", "beegfs", "cifs", "smb3", "smbfs", "afs", "ceph", "panfs", "pvfs2",
+           "orangefs", "fuse.sshfs", "fuse.glusterfs", "fuse.beegfs", "9p"}
 
 
 def file_system_of(path):
