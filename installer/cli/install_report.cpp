@@ -60,9 +60,13 @@ void print_plan(const InstallPlan& plan, const OpenedBundle& opened, const GpuOu
                 std::ostream& out) {
   static constexpr const char* kNames[] = {"install", "activate", "none"};
   if (output.json) {
-    Json record = {{"record", "plan"},           {"action", kNames[static_cast<int>(plan.action)]},
-                   {"release", plan.release},    {"id", plan.id},
-                   {"prefix", plan.prefix.path}, {"creates_prefix", !plan.prefix.exists}};
+    Json record = {{"record", "plan"},
+                   {"action", kNames[static_cast<int>(plan.action)]},
+                   {"changed", plan.action != InstallAction::kNothing},
+                   {"release", plan.release},
+                   {"id", plan.id},
+                   {"prefix", plan.prefix.path},
+                   {"creates_prefix", !plan.prefix.exists}};
     record.update(totals_json(plan.totals));
     record.update(Json{{"needed_bytes", plan.space.need.bytes},
                        {"available_bytes", plan.space.free_bytes},
@@ -113,6 +117,7 @@ void print_report(const FinishedInstall& done, GpuCheckMode mode, const OutputOp
     static constexpr const char* kNames[] = {"installed", "activated", "none"};
     Json record = {{"record", "install"},
                    {"action", kNames[static_cast<int>(report.action)]},
+                   {"changed", report.action != InstallAction::kNothing},
                    {"release", report.release},
                    {"id", report.id},
                    {"prefix", report.prefix}};

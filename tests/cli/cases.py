@@ -293,7 +293,7 @@ def help_case(program, *command):
 
 
 for _program, _commands in {
-    "envinstall": ("check", "list", "info", "verify", "rollback", "uninstall"),
+    "envinstall": ("check", "list", "info", "stage", "verify", "rollback", "uninstall"),
     "envbundle": ("lock", "fetch", "build", "inspect", "verify", "keygen", "sign"),
     "envrun": ("shell", "sshd", "completion", "man"),
 }.items():
