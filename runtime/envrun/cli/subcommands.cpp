@@ -6,6 +6,7 @@
 #include "runtime/envrun/notebook/jupyter_command.hpp"
 #include "runtime/envrun/notebook/kernelspec.hpp"
 #include "runtime/envrun/notebook/venv_command.hpp"
+#include "runtime/envrun/slurm/slurm_commands.hpp"
 #include "runtime/envrun/ssh/sshd_command.hpp"
 
 namespace eb {
@@ -21,6 +22,11 @@ std::span<const Subcommand> subcommands() {
                  add_venv},
       Subcommand{"sshd", "let yourself in by ssh and sftp: OpenSSH as your user, keys only", false,
                  add_sshd},
+      Subcommand{"torchrun", "start PyTorch's torchrun, on the nodes of a Slurm job too", true,
+                 add_torchrun},
+      Subcommand{"ddp-check", "prove that distributed training works between processes and nodes",
+                 false, add_ddp_check},
+      Subcommand{"slurm-template", "print a batch script for Slurm", false, add_slurm_template},
       Subcommand{"metrics", "export metrics of GPUs, processes and training to Prometheus", true,
                  add_metrics},
       Subcommand{"completion", "print the completion script of a shell", false, add_completion,
