@@ -15,12 +15,10 @@ void require_intact(Sys& sys, int root, const std::string& path, const std::stri
                     const StopFlag& stop) {
   const std::string where = path + "/" + kReleasesDir + "/" + release;
   const std::string below = std::string(kReleasesDir) + "/" + release;
-  const Fd dir =
-      open_at(sys, root, below.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, where);
+  const Fd dir = open_at(sys, root, below.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, where);
   const std::string index_path = std::string(kBundleDir) + "/" + kIndexFile;
-  const std::vector<std::byte> index =
-      read_file_at(sys, dir.get(), index_path.c_str(), bundle.index_bytes().size(),
-                   where + "/" + index_path);
+  const std::vector<std::byte> index = read_file_at(
+      sys, dir.get(), index_path.c_str(), bundle.index_bytes().size(), where + "/" + index_path);
   std::string problem;
   if (index != bundle.index_bytes()) {
     problem = index_path + ": is not the bundle's";
