@@ -97,6 +97,7 @@ int watch_program(const Program& program, pid_t child) {
   sigset_t awake;
   sigprocmask(SIG_SETMASK, nullptr, &awake);
   sigdelset(&awake, SIGCHLD);
+  bool is_file_gone = false;
   for (;;) {
     int status = 0;
     pid_t ended = 0;
@@ -107,8 +108,12 @@ int watch_program(const Program& program, pid_t child) {
     const WatchPause pause = program.watch(child);
     const auto ms = pause.at_most.count();
     const timespec timeout{.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    pollfd file{.fd = pause.fd, .events = POLLPRI, .revents = 0};
-    ppoll(&file, pause.fd < 0 ? 0 : 1, &timeout, &awake);
+    pollfd file{.fd = is_file_gone ? -1 : pause.fd, .events = POLLPRI, .revents = 0};
+    if (ppoll(&file, 1, &timeout, &awake) > 0) {
+      // Only reading arms it again. A file that is gone would end every pause at once.
+      std::array<char, 256> content{};
+      is_file_gone = pread(pause.fd, content.data(), content.size(), 0) < 0;
+    }
   }
 }
 

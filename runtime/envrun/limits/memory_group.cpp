@@ -70,8 +70,12 @@ OutOfMemory read_out_of_memory(const HostFiles& files, const std::string& group,
     out.peak = group_number(files, group + "/memory.peak");  // from Linux 5.19
   } else {
     out.kills = group_counter(files, group + "/memory.oom_control", "oom_kill").value_or(0);
-    out.by_limit = group_number(files, group + "/memory.failcnt").value_or(1) > 0;
     out.peak = group_number(files, group + "/memory.max_usage_in_bytes");
+    // memory.failcnt no longer counts in newer kernels. Memory is charged in pieces of up to a huge
+    // page, so that the peak stays that much below the limit.
+    constexpr uint64_t kPiece = 4u << 20;
+    const auto limit = group_number(files, group + "/memory.limit_in_bytes");
+    out.by_limit = !out.peak || !limit || *out.peak + kPiece >= *limit;
   }
   return out;
 }

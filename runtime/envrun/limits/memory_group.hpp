@@ -18,7 +18,8 @@ struct OutOfMemory {
   std::optional<uint64_t> peak;
 };
 
-/// Counters of any memory group, ours or not; zero where they cannot be read.
+/// Counters of any memory group, ours or not, with those of the groups in it; zero where they
+/// cannot be read.
 OutOfMemory read_out_of_memory(const HostFiles& files, const std::string& group, int version);
 
 /// A control group made for one program, with a limit that the kernel keeps. Removed with this

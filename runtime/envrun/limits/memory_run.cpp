@@ -127,25 +127,39 @@ int run_watched(World& world, Program program, const MemoryPlan& plan) {
   return kKilled;
 }
 
-// The group of a scope, found through the program that systemd-run moved there and became.
+// The group of a scope, found through the program that systemd-run moved there and became. systemd
+// removes it as soon as it is empty, so that its counters may be gone before they are read; those
+// of the manager's own group stay, and count for all of its scopes.
 class Scope {
  public:
-  Scope(const HostFiles& files, std::string unit) : files_(&files), unit_(std::move(unit)) {}
+  Scope(const HostFiles& files, std::string unit, std::string around)
+      : files_(&files),
+        unit_(std::move(unit)),
+        around_(std::move(around)),
+        before_(read(around_)) {}
 
   WatchPause look(pid_t child) {
     if (group_.empty() && !find(child)) return {milliseconds(5)};
-    count();
+    // Where the kernel ended one process of many, the rest would go on without it.
+    if (read(group_).kills > 0) end_group(*files_, group_, 0);
     return {kGroupPause, events_.get()};
   }
-  void count() {
-    if (group_.empty() || !files_->exists(group_)) return;
-    const OutOfMemory now = read_out_of_memory(*files_, group_, 2);
-    if (now.kills >= counted_.kills) counted_ = now;
+  OutOfMemory counted(int code) const {
+    if (!group_.empty()) {
+      const OutOfMemory own = read(group_);
+      if (own.kills > 0 || files_->exists(group_)) return own;
+    }
+    if (code != kKilled) return {};
+    OutOfMemory all = read(around_);
+    all.kills -= std::min(all.kills, before_.kills);
+    all.peak.reset();
+    return all;
   }
-  const OutOfMemory& counted() const { return counted_; }
   const std::string& group() const { return group_; }
 
  private:
+  OutOfMemory read(const std::string& group) const { return read_out_of_memory(*files_, group, 2); }
+
   bool find(pid_t child) {
     const std::string file = "/proc/" + std::to_string(child) + "/cgroup";
     for (const std::string& line : text_lines(files_->read(file).value_or(""))) {
@@ -154,7 +168,7 @@ class Scope {
       try {
         events_ = open_at(files_->sys(), AT_FDCWD, (group_ + "/memory.events").c_str(), O_RDONLY, 0,
                           group_);
-        // So that a program of several processes ends as a whole; systemd 252 does not.
+        // All of a program of several processes at once; systemd 252 does not ask for that.
         const Fd all = open_at(files_->sys(), AT_FDCWD, (group_ + "/memory.oom.group").c_str(),
                                O_WRONLY, 0, group_);
         files_->sys().write(all.get(), "1", 1);
@@ -167,9 +181,10 @@ class Scope {
 
   const HostFiles* files_;
   std::string unit_;
+  std::string around_;
+  OutOfMemory before_;
   std::string group_;
   Fd events_;
-  OutOfMemory counted_;
 };
 
 int run_in_scope(World& world, Program program, const MemoryPlan& plan) {
@@ -192,16 +207,12 @@ int run_in_scope(World& world, Program program, const MemoryPlan& plan) {
   program.arguments = std::move(arguments);
   program.path = plan.manager.systemd_run;
   program.variables.set("XDG_RUNTIME_DIR", plan.manager.runtime_directory);
-  Scope scope(files, unit);
-  program.watch = [&](pid_t child) {
-    WatchPause pause = scope.look(child);
-    if (scope.counted().kills > 0) end_group(files, scope.group(), 0);
-    return pause;
-  };
+  Scope scope(files, unit, plan.manager.group);
+  program.watch = [&scope](pid_t child) { return scope.look(child); };
   const int code = world.run(program);
-  scope.count();
+  const OutOfMemory counted = scope.counted(code);
   if (!scope.group().empty()) tell_of_left(world, end_group(files, scope.group(), kGraceForLeftMs));
-  return judge(world, told, plan, code, scope.counted(), "the kernel: limit of " + unit);
+  return judge(world, told, plan, code, counted, "the kernel: limit of " + unit);
 }
 
 }  // namespace

@@ -56,8 +56,9 @@ UserManager find_user_manager(const World& world, const HostFiles& files) {
   }
   const MemoryGroupPlace own = own_memory_group(files);
   const std::string group = group_of_manager(files, *manager);
+  out.group = own.mount_point + group;
   if (own.version != 2 || group.empty() ||
-      !group_file_has(files, own.mount_point + group + "/cgroup.controllers", "memory")) {
+      !group_file_has(files, out.group + "/cgroup.controllers", "memory")) {
     out.why_none = "systemd's user manager may not limit memory (not delegated to it)";
     return out;
   }

@@ -11,6 +11,7 @@ namespace eb {
 struct UserManager {
   std::string systemd_run;        ///< path of the program; empty = see why_none
   std::string runtime_directory;  ///< XDG_RUNTIME_DIR for it
+  std::string group;              ///< folder of its control group, around those of its scopes
   std::string why_none;
 };
 
