@@ -41,22 +41,25 @@ mount -t cgroup2 cgroup $R/sys/fs/cgroup
 echo 'tester:x:{uid}:{uid}::/run:/bin/sh' >> $R/etc/passwd
 echo 'tester:x:{uid}:' >> $R/etc/group
 echo 'tester:*:19000::::::' >> $R/etc/shadow
+# Not chroot alone: in a chroot the kernel lets nobody make a user namespace.
+mkdir -p $R/mnt/before && cd $R && pivot_root . mnt/before
 {start}
 """
 PLAIN = """\
-exec </dev/null >/dev/console 2>&1
-echo "{begin}"; chroot $R {as_user} /bin/sh {folder}/script 2>&1; echo "{end}"
-exec /sbin/poweroff -f
+export PATH=/usr/bin:/bin
+exec chroot . /bin/sh -c 'exec </dev/null >/dev/console 2>&1
+  echo "{begin}"; {as_user} /bin/sh {folder}/script 2>&1; echo "{end}"
+  exec /sbin/poweroff -f'
 """
 SYSTEMD = """\
-: > $R/etc/fstab
-rm -rf $R/etc/systemd/system && mkdir -p $R/etc/systemd/system
-cp {folder}/test.service $R/etc/systemd/system/
+: > ./etc/fstab
+rm -rf ./etc/systemd/system && mkdir -p ./etc/systemd/system
+cp {folder}/test.service ./etc/systemd/system/
 # They would empty /tmp, where this test stands.
 for unit in tmp.mount systemd-tmpfiles-setup.service systemd-tmpfiles-setup-dev.service systemd-tmpfiles-clean.timer; do
-  ln -sf /dev/null $R/etc/systemd/system/$unit
+  ln -sf /dev/null ./etc/systemd/system/$unit
 done
-exec chroot $R /lib/systemd/systemd --unit=test.service --show-status=no --log-level=err --log-target=null
+exec chroot . /lib/systemd/systemd --unit=test.service --show-status=no --log-level=err --log-target=null
 """
 SERVICE = """\
 [Unit]

@@ -42,6 +42,21 @@ std::vector<std::string> groups_in(const HostFiles& files, const std::string& gr
   return out;
 }
 
+// What an envrun left that was killed itself. Only empty groups can be removed, and those of a
+// living envrun may be about to be entered.
+void remove_stale(const HostFiles& files, const std::string& parent) {
+  constexpr std::string_view kPrefix = "envrun-";
+  for (const std::string& name : files.names(parent)) {
+    if (!name.starts_with(kPrefix)) continue;
+    const std::string number =
+        name.substr(kPrefix.size(), name.find('-', kPrefix.size()) - kPrefix.size());
+    if (!number_of(number) || files.exists("/proc/" + number)) continue;
+    for (const std::string& group : groups_in(files, parent + "/" + name)) {
+      files.sys().unlinkat(AT_FDCWD, group.c_str(), AT_REMOVEDIR);
+    }
+  }
+}
+
 std::vector<pid_t> processes_in(const HostFiles& files, const std::string& group) {
   std::vector<pid_t> out;
   for (const std::string& each : groups_in(files, group)) {
@@ -59,14 +74,20 @@ std::vector<pid_t> processes_in(const HostFiles& files, const std::string& group
 
 }  // namespace
 
-OutOfMemory read_out_of_memory(const HostFiles& files, const std::string& group, int version) {
+OutOfMemory read_out_of_memory(const HostFiles& files, const std::string& group, int version,
+                               bool with_inner) {
   OutOfMemory out;
   if (version == 2) {
-    const auto count = [&](const char* key) {
-      return group_counter(files, group + "/memory.events", key).value_or(0);
+    const auto count = [&](const char* file, const char* key) {
+      return group_counter(files, group + file, key);
     };
-    out.kills = count("oom_kill");
-    out.by_limit = count("oom") > 0;
+    // "oom" counts how often a limit was met, in the group that has it and in those around it; the
+    // local file (from Linux 5.2) without the latter.
+    const uint64_t met = count("/memory.events", "oom").value_or(0);
+    const uint64_t met_here = count("/memory.events.local", "oom").value_or(met);
+    out.kills = count("/memory.events", "oom_kill").value_or(0);
+    out.by_limit = (with_inner ? met : met_here) > 0;
+    if (!with_inner && met > 0 && met_here == 0) out.kills = 0;
     out.peak = group_number(files, group + "/memory.peak");  // from Linux 5.19
   } else {
     out.kills = group_counter(files, group + "/memory.oom_control", "oom_kill").value_or(0);
@@ -84,6 +105,7 @@ MemoryGroup::MemoryGroup(const HostFiles& files, const GroupSite& site, uint64_t
     : files_(&files), site_(site) {
   const std::string name = "/envrun-" + std::to_string(getpid());
   try {
+    remove_stale(files, site_.parent);
     if (site_.version == 2) divide_parent();
     // Several programs of one envrun: each has a group of its own.
     for (unsigned n = 0; n < 100; ++n) {

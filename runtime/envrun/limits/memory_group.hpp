@@ -11,16 +11,17 @@
 
 namespace eb {
 
-/// What the kernel has counted in a group since it was made, or since `before`.
+/// What the kernel has counted in a group since it was made.
 struct OutOfMemory {
   uint64_t kills = 0;    ///< processes in the group that the kernel ended for want of memory
   bool by_limit = true;  ///< the group's own limit was reached, not one around it
   std::optional<uint64_t> peak;
 };
 
-/// Counters of any memory group, ours or not, with those of the groups in it; zero where they
-/// cannot be read.
-OutOfMemory read_out_of_memory(const HostFiles& files, const std::string& group, int version);
+/// Counters of any memory group, ours or not; zero where they cannot be read. What the limit of a
+/// group inside it has ended is that one's affair and counts only with `with_inner`.
+OutOfMemory read_out_of_memory(const HostFiles& files, const std::string& group, int version,
+                               bool with_inner = false);
 
 /// A control group made for one program, with a limit that the kernel keeps. Removed with this
 /// object, with all processes in it.

@@ -102,6 +102,8 @@ int run_in_own_limit(World& world, Program program, const MemoryPlan& plan) {
   const int code = world.run(program);
   OutOfMemory counted = read_out_of_memory(files, own.path, own.version);
   counted.kills -= std::min(before, counted.kills);
+  // The limit may stand at a group around this one, which counts for other steps too.
+  counted.by_limit = !counted.peak || *counted.peak >= plan.bytes / 4 * 3;
   return judge(world, program, plan, code, counted, "the kernel: limit of the job");
 }
 
@@ -136,7 +138,7 @@ class Scope {
       : files_(&files),
         unit_(std::move(unit)),
         around_(std::move(around)),
-        before_(read(around_)) {}
+        before_(read_around()) {}
 
   WatchPause look(pid_t child) {
     if (group_.empty() && !find(child)) return {milliseconds(5)};
@@ -150,7 +152,7 @@ class Scope {
       if (own.kills > 0 || files_->exists(group_)) return own;
     }
     if (code != kKilled) return {};
-    OutOfMemory all = read(around_);
+    OutOfMemory all = read_around();
     all.kills -= std::min(all.kills, before_.kills);
     all.peak.reset();
     return all;
@@ -159,6 +161,8 @@ class Scope {
 
  private:
   OutOfMemory read(const std::string& group) const { return read_out_of_memory(*files_, group, 2); }
+
+  OutOfMemory read_around() const { return read_out_of_memory(*files_, around_, 2, true); }
 
   bool find(pid_t child) {
     const std::string file = "/proc/" + std::to_string(child) + "/cgroup";
