@@ -226,7 +226,11 @@ class Limits:
         script = f"E={self.envrun}; cd {self.work}\n{prologue}\n"
         for number, (command, *_) in enumerate(checks.values()):
             script += f"echo '@{number} begin'\n( {command} ) 2>&1\necho '@{number} end' $?\n"
-        text = small_linux.SmallLinux(**machine).run(script, timeout=240)
+        try:
+            text = small_linux.SmallLinux(**machine).run(script, timeout=240)
+        except RuntimeError as error:
+            self.report.check(label, str(error))
+            return
         for number, (name, (_, code, wanted, *unwanted)) in enumerate(checks.items()):
             found = re.search(rf"^@{number} begin\n(.*?)^@{number} end (\d+)$", text, re.M | re.S)
             self.report.check(f"{label}: {name}", problem_unless(int(found[2]), found[1], code, wanted, *unwanted)

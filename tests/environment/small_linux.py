@@ -46,7 +46,7 @@ mkdir -p $R/mnt/before && cd $R && pivot_root . mnt/before
 {start}
 """
 PLAIN = """\
-export PATH=/usr/bin:/bin
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 exec chroot . /bin/sh -c 'exec </dev/null >/dev/console 2>&1
   echo "{begin}"; {as_user} /bin/sh {folder}/script 2>&1; echo "{end}"
   exec /sbin/poweroff -f'
