@@ -198,14 +198,16 @@ class Limits:
             print("skipped: the watchdog here, a better way is open to nobody", flush=True)
         group = self.own_group()
         if os.geteuid() == 0 and "by a control group" in Run(self.envrun, "--memory", "128m", "--", "true").text:
-            self.memory_here("control group of this machine", [], "by a control group", "the kernel: limit of a control")
+            self.memory_here("control group of this machine", [], "by a control group",
+                             "the kernel: limit of a control group")
             Run(self.envrun, "--memory", "128m", "--", "true")  # clears away what the killed one left
             left = [path for path in group.rglob("envrun-*")] if group else []
             self.report.check("control group of this machine: none is left", str(left) if left else "")
         else:
             print("skipped: control groups of this machine, which may not be written", flush=True)
         self.report.check("more than the machine has is warned of",
-                          Run(*NOBODY, self.envrun, "--memory", "900t", "--", "true").problem_unless(0, "warning: --memory"))
+                          Run(*NOBODY, self.envrun, "--memory", "900t", "--", "true").problem_unless(
+                              0, "warning: --memory"))
 
     @staticmethod
     def own_group():
@@ -238,30 +240,35 @@ class Limits:
 
     def memory_by_systemd(self):
         eat = "python3 -S -E eat.py"
+        forks = f"python3 -S -E forks.py 3 160 {self.work}/eat.py"
         scope = "by systemd, in a scope"
         self.in_small_linux("systemd scope", {
             "over the limit": (f"timeout 60 $E --memory 128m -- {eat} 600", 137,
                                [scope, OVER + " 128 MiB", "the kernel: limit of envrun-"], ["held"]),
             "below the limit": (f"timeout 60 $E --memory 256m -- {eat} 60", 0, [scope, "held 60"], [OVER]),
-            "children together": (f"timeout 90 $E --memory 200m -- python3 -S -E forks.py 3 160 {self.work}/eat.py", 137,
-                                  [OVER], ["held", "codes"]),
-            "the limit is the scope's": ("$E --memory 128m -- sh -c 'cat /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/"
-                                         "memory.max'", 0, [str(128 << 20)]),
+            "children together": (f"timeout 90 $E --memory 200m -- {forks}", 137, [OVER], ["held", "codes"]),
+            "the limit is the scope's": (
+                "$E --memory 128m -- sh -c 'cat /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/memory.max'", 0,
+                [str(128 << 20)]),
             "SIGKILL from elsewhere": ("$E --memory 128m -- sh -c 'kill -9 $$'", 137, [scope], ["error"]),
             "what is left behind is ended": ("$E --memory 128m -- sh -c 'sleep 77.5 & exit 3'; c=$?; "
-                                             "pgrep -f 'sleep 77.5' && echo alive; exit $c", 3, ["ended 1 process"], ["alive"]),
-            "exit code and arguments": ("$E --memory 128m -- sh -c 'echo \"<$1>\" \"$HOME\"; exit 9' x 'a  $HOME %n'", 9,
+                                             "pgrep -f 'sleep 77.5' && echo alive; exit $c", 3, ["ended 1 process"],
+                                             ["alive"]),
+            "exit code and arguments": ("$E --memory 128m -- sh -c 'echo \"<$1>\"; exit 9' x 'a  $HOME %n'", 9,
                                         ["<a  $HOME %n>"]),
             "with shared memory of its own": ("$E --memory 128m --shm-size 200m -- df -h /dev/shm", 0,
                                               [scope, "200M", "counts as memory"]),
             "also without XDG_RUNTIME_DIR": ("unset XDG_RUNTIME_DIR; $E --memory 128m -- true", 0, [scope]),
-            "never in a Slurm job": ("SLURM_JOB_ID=1 $E --memory 128m -- true", 0, ["would leave the Slurm job"], [scope]),
-            "no unit is left": ("sleep 1; systemctl --user list-units --all --no-legend 'envrun-*' | cat", 0, [], ["envrun-"]),
+            "never in a Slurm job": ("SLURM_JOB_ID=1 $E --memory 128m -- true", 0, ["would leave the Slurm job"],
+                                     [scope]),
+            "no unit is left": ("sleep 1; systemctl --user list-units --all --no-legend 'envrun-*' | cat", 0, [],
+                                ["envrun-"]),
         }, systemd=True)
 
     def memory_by_delegation(self):
         """Groups of version 2 that root gave to a user, as batch systems and container engines do."""
         eat = "python3 -S -E eat.py"
+        forks = f"python3 -S -E forks.py 3 160 {self.work}/eat.py"
         user = f"setpriv --reuid={small_linux.UID} --regid={small_linux.UID} --clear-groups"
         prologue = f"""
             cd /sys/fs/cgroup; echo +memory > cgroup.subtree_control
@@ -274,34 +281,39 @@ class Limits:
               chown {small_linux.UID} $box/shell $box/shell/cgroup.procs $box/shell/cgroup.subtree_control
             done
             echo 256M > limited/shell/memory.max
-            inside() {{ box=$1; shift; sh -c 'echo $$ > /sys/fs/cgroup/'$box'/cgroup.procs; shift; exec "$@"' x x {user} "$@"; }}
+            inside() {{ box=$1; shift
+              sh -c 'echo $$ > /sys/fs/cgroup/'$box'/cgroup.procs; shift; exec "$@"' x x {user} "$@"; }}
             beside() {{ box=$1; shift
               sh -c 'echo $$ > /sys/fs/cgroup/'$box'/cgroup.procs; shift; "$@"; exit $?' x x {user} "$@"; }}
             cd {self.work}"""
         group = "by a control group"
         self.in_small_linux("delegated control group", {
-            "alone in it, over the limit": (f"inside alone $E --memory 128m -- {eat} 600", 137,
-                                            [group, OVER + " 128 MiB", "the kernel: limit of a control group"], ["held"]),
-            "alone in it, below the limit": (f"inside alone $E --memory 256m -- {eat} 60", 0, [group, "held 60"], [OVER]),
-            "children together": (f"inside alone $E --memory 200m -- python3 -S -E forks.py 3 160 {self.work}/eat.py", 137,
-                                  [OVER], ["held", "codes"]),
+            "alone in it, over the limit": (
+                f"inside alone $E --memory 128m -- {eat} 600", 137,
+                [group, OVER + " 128 MiB", "the kernel: limit of a control group"], ["held"]),
+            "alone in it, below the limit": (
+                f"inside alone $E --memory 256m -- {eat} 60", 0, [group, "held 60"], [OVER]),
+            "children together": (f"inside alone $E --memory 200m -- {forks}", 137, [OVER], ["held", "codes"]),
             "one inside another, the inner limit is met": (
                 f"inside alone $E --memory 300m -- $E --memory 128m -- {eat} 600", 137, [OVER + " 128 MiB"], ["held"]),
             "one inside another asks for more": ("inside alone $E --memory 128m -- $E --memory 300m -- true", 23,
                                                  ["this job has 128 MiB"]),
-            "the same limit again is that limit": (f"inside alone $E --memory 128m -- $E --memory 128m -- {eat} 600", 137,
-                                                   ["envrun was started in", OVER + " 128 MiB"], ["held"]),
+            "the same limit again is that limit": (
+                f"inside alone $E --memory 128m -- $E --memory 128m -- {eat} 600", 137,
+                ["envrun was started in", OVER + " 128 MiB"], ["held"]),
             "SIGKILL from elsewhere": ("inside alone $E --memory 128m -- sh -c 'kill -9 $$'", 137, [group], ["error"]),
             "beside a shell": (f"beside shared/shell $E --memory 128m -- {eat} 600", 137, [group, OVER], ["held"]),
             "not beside a shell that has a limit": ("beside limited/shell $E --memory 128m -- true", 0,
                                                     ["watchdog", "memory.max of that group"]),
-            "not more than the own group has": ("beside limited/shell $E --memory 512m -- true", 23, ["this job has 256 MiB"]),
+            "not more than the own group has": (
+                "beside limited/shell $E --memory 512m -- true", 23, ["this job has 256 MiB"]),
             "all is as it was": ("cd /sys/fs/cgroup; ls -d */envrun* */*/envrun*; cat alone/cgroup.subtree_control; "
                                  "rmdir alone && echo removed", 0, ["removed"], ["memory", "/envrun-"]),
             "no user namespaces: shared memory is warned of": (
                 "echo 0 > /proc/sys/user/max_user_namespaces; "
                 f"{user} $E --shm-size 100m -- sh -c 'echo started'", 0, ["warning: --shm-size 100 MiB", "started"]),
-            "no shared memory at all": (f"umount /dev/shm; {user} $E --shm-size 100m -- true", 23, ["no shared memory to use"]),
+            "no shared memory at all": (
+                f"umount /dev/shm; {user} $E --shm-size 100m -- true", 23, ["no shared memory to use"]),
         }, prologue, root=True)
 
     # --- memory in Slurm
@@ -322,12 +334,15 @@ class Limits:
             code, text = run("200M", "200m", *eat)
             # For a step out of memory srun's own exit code takes the place of the program's.
             self.report.check("Slurm: the job's own limit",
-                              problem_unless(code if code not in (1, 137) else 137, text, 137, ["by Slurm: it is the job's own limit", OVER], ["held"]))
+                              problem_unless(code if code not in (1, 137) else 137, text, 137,
+                                             ["by Slurm: it is the job's own limit", OVER], ["held"]))
             code, text = run("400M", "128m", *eat)
             self.report.check("Slurm: less than the job has",
-                              problem_unless(code, text, 137, ["by a control group inside the Slurm job", OVER], ["held"]))
+                              problem_unless(code, text, 137, ["by a control group inside the Slurm job", OVER],
+                                             ["held"]))
             code, text = run("200M", "1g", "true")
-            self.report.check("Slurm: more than the job has", problem_unless(code, text, 23, ["this job has 200 MiB", "--mem"]))
+            self.report.check("Slurm: more than the job has",
+                              problem_unless(code, text, 23, ["this job has 200 MiB", "--mem"]))
             code, text = run("400M", "300m", *self.program("eat", "60"))
             self.report.check("Slurm: below the limit", problem_unless(code, text, 0, ["held 60"], [OVER]))
 
@@ -347,7 +362,8 @@ class Limits:
         check("shm: and for root", run([], "1g", look).problem_unless(0, "private one of 1 GiB", "1.0G"))
         check("shm: enough is left as it is", run(NOBODY, "32m", look).problem_unless(0, "left as it is", "64M"))
         check("shm: one inside another is left as it is",
-              run(NOBODY, "1g", f"{self.envrun} --shm-size 512m -- df -h /dev/shm").problem_unless(0, "left as it is", "1.0G"))
+              run(NOBODY, "1g", f"{self.envrun} --shm-size 512m -- df -h /dev/shm").problem_unless(
+                  0, "left as it is", "1.0G"))
         fill = "python3 -c \"open(\\\"/dev/shm/f\\\",\\\"wb\\\").write(bytes(300<<20))\" && echo filled"
         check("shm: as much as asked for can be written", run(NOBODY, "400m", fill).problem_unless(0, "filled"))
         torch = ("python3 -c \"import torch; t = torch.ones(50<<20, dtype=torch.uint8).share_memory_(); "
@@ -379,7 +395,8 @@ class Limits:
                 path.unlink(missing_ok=True)
 
     def cpus(self):
-        look = ["python3", "-S", "-c", "import os; print(sorted(os.sched_getaffinity(0)), os.environ['OMP_NUM_THREADS'])"]
+        look = ["python3", "-S", "-c",
+                "import os; print(sorted(os.sched_getaffinity(0)), os.environ['OMP_NUM_THREADS'])"]
         allowed = sorted(os.sched_getaffinity(0))
         check = self.report.check
         last = allowed[-1]
@@ -389,7 +406,8 @@ class Limits:
         check("cpus: more than there are",
               Run(self.envrun, "--cpus", "8000", "--", "true").problem_unless(23, "more than this job has"))
         check("cpus: one inside another only narrows", Run(
-            self.envrun, "--cpus", f"{last},", "--", self.envrun, "--cpus", "1", "--", *look).problem_unless(0, f"[{last}]"))
+            self.envrun, "--cpus", f"{last},", "--", self.envrun, "--cpus", "1", "--", *look,
+        ).problem_unless(0, f"[{last}]"))
         if len(allowed) > 1:
             with subprocess.Popen([self.envrun, "--cpus", "1", "--", "python3", "-S", "-c",
                                    "import os, time; print(*os.sched_getaffinity(0), flush=True); time.sleep(20)"],
@@ -410,11 +428,13 @@ class Limits:
             check("gpus: all", Run(self.envrun, "--gpus", "all", "--", *look).problem_unless(0, "<0"))
             check("gpus: the first", Run(self.envrun, "--gpus", "device=0", "--", *look).problem_unless(0, "<0>"))
             check("gpus: PyTorch sees one", Run(
-                self.envrun, "--gpus", "1", "--", "python3", "-c", "import torch; print('n', torch.cuda.device_count())",
-                timeout=180).problem_unless(0, "n 1"))
+                self.envrun, "--gpus", "1", "--", "python3", "-c",
+                "import torch; print('n', torch.cuda.device_count())", timeout=180).problem_unless(0, "n 1"))
         else:
-            check("gpus: one where there is none", Run(self.envrun, "--gpus", "1", "--", "true").problem_unless(30, "error"))
-        check("gpus: more than there are", Run(self.envrun, "--gpus", "99", "--", "true").problem_unless(30, "--gpus 99"))
+            check("gpus: one where there is none",
+                  Run(self.envrun, "--gpus", "1", "--", "true").problem_unless(30, "error"))
+        check("gpus: more than there are",
+              Run(self.envrun, "--gpus", "99", "--", "true").problem_unless(30, "--gpus 99"))
 
     def overhead(self):
         cases = {"no limit": [], "--cpus 1": ["--cpus", "1"], "--shm-size 1m": ["--shm-size", "1m"],

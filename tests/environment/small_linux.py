@@ -96,7 +96,7 @@ class SmallLinux:
         self.systemd, self.root, self.memory_mb = systemd, root, memory_mb
 
     def run(self, script, timeout):
-        """What the script printed. RuntimeError when the machine did not come to the script's end in `timeout` seconds."""
+        """What the script printed. RuntimeError when the machine did not come to its end in `timeout` seconds."""
         with tempfile.TemporaryDirectory(prefix="eb-linux-") as folder:
             os.chmod(folder, 0o755)
             self._write(pathlib.Path(folder), script)

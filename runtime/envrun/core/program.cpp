@@ -198,7 +198,7 @@ std::string find_program(Sys& sys, const std::string& name, const std::string& p
   for (size_t begin = 0; begin < all.size();) {
     const size_t end = all.find(':', begin);
     const std::string directory = all.substr(begin, end - begin);
-    const std::string candidate = (directory.empty() ? "." : directory) + "/" + name;
+    std::string candidate = (directory.empty() ? "." : directory) + "/" + name;
     if (is_program(candidate)) return candidate;
     begin = end + 1;
   }

@@ -8,7 +8,7 @@
 namespace eb {
 namespace {
 
-constexpr unsigned kMostCpus = 8192;  // Linux's own bound (NR_CPUS)
+constexpr size_t kMostCpus = 8192;  // Linux's own bound (NR_CPUS)
 
 std::optional<unsigned> cpu_number(std::string_view text) {
   const auto number = number_of(text);
