@@ -409,11 +409,12 @@ class Limits:
             self.envrun, "--cpus", f"{last},", "--", self.envrun, "--cpus", "1", "--", *look,
         ).problem_unless(0, f"[{last}]"))
         if len(allowed) > 1:
-            with subprocess.Popen([self.envrun, "--cpus", "1", "--", "python3", "-S", "-c",
+            # As a user whose other processes are not pinned.
+            with subprocess.Popen([*NOBODY, self.envrun, "--cpus", "1", "--", "python3", "-S", "-c",
                                    "import os, time; print(*os.sched_getaffinity(0), flush=True); time.sleep(20)"],
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as first:
                 taken = first.stdout.readline().strip()
-                second = Run(self.envrun, "--cpus", "1", "--", *look)
+                second = Run(*NOBODY, self.envrun, "--cpus", "1", "--", *look)
                 first.kill()
             check("cpus: two runs take different ones", second.problem_unless(0, unwanted=[f"[{taken}]"]))
 

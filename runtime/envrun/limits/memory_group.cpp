@@ -29,8 +29,9 @@ void add_groups(const HostFiles& files, const std::string& group, unsigned depth
                 std::vector<std::string>* out) {
   if (depth < kMostDepth) {
     for (const std::string& name : files.names(group)) {
-      const auto info = files.info(group + "/" + name);
-      if (info && S_ISDIR(info->st_mode)) add_groups(files, group + "/" + name, depth + 1, out);
+      const std::string inner = std::string(group).append("/").append(name);
+      const auto info = files.info(inner);
+      if (info && S_ISDIR(info->st_mode)) add_groups(files, inner, depth + 1, out);
     }
   }
   out->push_back(group);
@@ -51,7 +52,8 @@ void remove_stale(const HostFiles& files, const std::string& parent) {
     const std::string number =
         name.substr(kPrefix.size(), name.find('-', kPrefix.size()) - kPrefix.size());
     if (!number_of(number) || files.exists("/proc/" + number)) continue;
-    for (const std::string& group : groups_in(files, parent + "/" + name)) {
+    for (const std::string& group :
+         groups_in(files, std::string(parent).append("/").append(name))) {
       files.sys().unlinkat(AT_FDCWD, group.c_str(), AT_REMOVEDIR);
     }
   }

@@ -57,8 +57,8 @@ std::vector<ProcessState> descendants_of(const HostFiles& files, pid_t root) {
     if (!pid) continue;
     const auto text = files.read("/proc/" + name + "/stat", 1024);
     if (!text) continue;
-    if (auto state = parse_process_stat(*text, page_size)) {
-      by_parent.emplace(state->parent, *std::move(state));
+    if (const auto state = parse_process_stat(*text, page_size)) {
+      by_parent.emplace(state->parent, *state);
     }
   }
   std::vector<ProcessState> out;

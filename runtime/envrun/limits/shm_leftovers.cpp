@@ -35,9 +35,10 @@ std::optional<std::vector<std::string>> held_by(const HostFiles& files, const st
   if (files.access_error(process + "/fd", R_OK) != 0) {
     return is_gone() ? std::optional(out) : std::nullopt;
   }
+  const std::string folder = root + process + "/fd/";
   for (const std::string& name : files.names(process + "/fd")) {
     std::array<char, PATH_MAX> target{};
-    const ssize_t size = files.sys().readlinkat(AT_FDCWD, (root + process + "/fd/" + name).c_str(),
+    const ssize_t size = files.sys().readlinkat(AT_FDCWD, std::string(folder).append(name).c_str(),
                                                 target.data(), target.size());
     if (size > 0) add(std::string(target.data(), static_cast<size_t>(size)));
   }

@@ -33,8 +33,8 @@ class Watchdog {
   uint64_t peak_ = 0;
 };
 
-/// Until the next look: what a fast writer could fill meanwhile, at least 20 times what a look
-/// costs, 20 ms to 1 s.
+/// Until the next look: what a fast writer could fill meanwhile, at least 20 times the CPU time
+/// that a look costs, 20 ms to 1 s.
 std::chrono::milliseconds watchdog_pause(uint64_t room, std::chrono::microseconds cost);
 
 }  // namespace eb
