@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "installer/base/error.hpp"
+#include "runtime/envrun/limits/memory_group.hpp"
 #include "runtime/envrun/limits/process_tree.hpp"
 #include "runtime/envrun/limits/shm_plan.hpp"
 #include "runtime/envrun/limits/watchdog.hpp"
@@ -138,6 +139,23 @@ TEST_CASE("without a control group that counts memory there is no site") {
   const MemoryGroupPlace own = own_memory_group(tree.files);
   CHECK(own.version == 0);
   CHECK_FALSE(find_group_site(tree.files, own, false).why_none.empty());
+}
+
+TEST_CASE("kills count for the group whose limit was met") {
+  const Tree tree;
+  const auto counted = [&](const std::string& all, const std::string& local, bool inner = false) {
+    tree.put("/g/memory.events", all);
+    if (!local.empty()) tree.put("/g/memory.events.local", local);
+    return read_out_of_memory(tree.files, "/g", 2, inner);
+  };
+  CHECK(counted("oom 1\noom_kill 3\n", "").kills == 3);  // a kernel before 5.2
+  CHECK(counted("oom 1\noom_kill 3\n", "oom 1\noom_kill 0\n").kills == 3);
+  CHECK(counted("oom 1\noom_kill 3\n", "oom 1\noom_kill 0\n").by_limit);
+  CHECK(counted("oom 1\noom_kill 3\n", "oom 0\noom_kill 0\n").kills == 0);
+  CHECK(counted("oom 1\noom_kill 3\n", "oom 0\noom_kill 0\n", true).kills == 3);
+  CHECK(counted("oom 0\noom_kill 1\n", "oom 0\noom_kill 1\n").kills == 1);
+  CHECK_FALSE(counted("oom 0\noom_kill 1\n", "oom 0\noom_kill 1\n").by_limit);
+  CHECK(counted("", "oom 0\n").kills == 0);
 }
 
 TEST_CASE("a process's line is read whatever its name holds") {
