@@ -57,7 +57,7 @@ TEST_CASE("CPU lists keep their numbers, and odd ones are refused") {
   }
 }
 
-TEST_CASE("--gpus takes all, a number, and devices") {
+TEST_CASE("the option --gpus takes all, a number, and devices") {
   CHECK(parse_gpu_request("all").kind == GpuRequest::Kind::kAll);
   CHECK(parse_gpu_request("device=all").kind == GpuRequest::Kind::kAll);
   CHECK(parse_gpu_request("3").count == 3);
