@@ -29,6 +29,7 @@ bool InstallArguments::parse(const std::vector<std::string>& arguments, Environm
   app.add_option("--prefix", install.prefix);
   app.add_flag("--parents", install.create_parents);
   app.add_flag("--dry-run", dry_run);
+  app.add_flag_callback("--as-image", [this] { install.form = ReleaseForm::kImage; });
   app.add_flag("--allow-downgrade", install.allow_downgrade);
   app.add_option_function<std::string>("-j,--jobs", [this](const std::string& text) {
     install.jobs = parse_count("--jobs", text, 1, kMaxJobs);

@@ -11,6 +11,7 @@
 #include "installer/cli/report_table.hpp"
 #include "installer/install/bundle_check.hpp"
 #include "installer/install/frame_pipeline.hpp"
+#include "installer/install/image_check.hpp"
 #include "installer/install/prefix.hpp"
 #include "installer/install/receipt.hpp"
 #include "installer/install/release_check.hpp"
@@ -94,8 +95,12 @@ class PrefixVerification {
     ReleaseCheckOptions options;
     options.contents = given_.full;
     options.jobs = given_.jobs != 0 ? given_.jobs : std::min(host_.cpus, kMaxDefaultJobs);
-    const ReleaseCheck check = check_release(environment_.sys, dir.get(), where, index, options,
-                                             progress_, environment_.stop);
+    const auto record = read_image_record(environment_.sys, dir.get(), ".", where);
+    const ReleaseCheck check =
+        record ? check_image_release(environment_.sys, dir.get(), where, index, *record, options,
+                                     progress_, environment_.stop)
+               : check_release(environment_.sys, dir.get(), where, index, options, progress_,
+                               environment_.stop);
     print(release, signer, check);
     return check.differences.empty();
   }

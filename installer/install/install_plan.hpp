@@ -8,7 +8,9 @@
 #include "installer/format/verified_bundle.hpp"
 #include "installer/install/durability.hpp"
 #include "installer/install/floor.hpp"
+#include "installer/install/form_advice.hpp"
 #include "installer/install/frame_pipeline.hpp"
+#include "installer/install/image_form.hpp"
 #include "installer/install/prefix.hpp"
 #include "installer/install/preflight.hpp"
 
@@ -20,6 +22,7 @@ struct InstallOptions {
   bool allow_downgrade = false;
   unsigned jobs = 0;            ///< 0 = as many as may run at once
   uint64_t max_bytes = 0;       ///< of files; 0 = no limit
+  ReleaseForm form = ReleaseForm::kTree;
   unsigned wait_seconds = 600;  ///< for another run that works on the same release
   /// Called when the release is published and before `current` names it. What it throws leaves the
   /// release where it is, not active. May be empty.
@@ -39,6 +42,9 @@ struct InstallPlan {
   std::string id;
   PrefixView prefix;  ///< holds the descriptor that the install will use
   IndexTotals totals;
+  ReleaseForm form = ReleaseForm::kTree;
+  std::vector<std::string> outside;  ///< in image form: what lies beside the image
+  FormAdvice advice;
   SpaceReport space;
   WorkerBudget workers;
   Durability durability;
