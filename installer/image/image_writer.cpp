@@ -217,7 +217,10 @@ void ImageWriter::content(uint32_t entry, uint64_t offset, Bytes data) {
     state_->check(
         sqfs_block_processor_begin_file(processor, &state_->inodes[entry], nullptr, 0));
   }
-  state_->check(sqfs_block_processor_append(processor, data.data(), data.size()));
+  // libsquashfs 1.2 does not survive an append of nothing.
+  if (!data.empty()) {
+    state_->check(sqfs_block_processor_append(processor, data.data(), data.size()));
+  }
   if (offset + data.size() == state_->index.entries[entry].size_bytes) {
     state_->check(sqfs_block_processor_end_file(processor));
   }
