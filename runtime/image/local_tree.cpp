@@ -35,8 +35,9 @@ std::vector<std::string> parents() {
   return out;
 }
 
-// A tree belongs to no job: nothing serves it.
-std::string key_of(const Place& place) { return "tree-" + place.key.substr(0, 16); }
+// A tree belongs to no job, because nothing serves it, and to no prefix: the release's name ends in
+// what its index was signed for, and every file was compared with that.
+std::string key_of(const Place& place) { return "tree-" + place.release_name(); }
 
 Index read_index(const Place& place) {
   const std::string path = place.release + "/.bundle/index";

@@ -55,12 +55,17 @@ Root reach(const Place& place) {
       .hint("or install the bundle without --as-image");
 }
 
-// TREE/bin/NAME stands for the program by whatever name it was called. A name of somebody else's
-// (exec -a) is passed on.
+// TREE/bin/NAME stands for the program by whatever name it was called. A link that leads into the
+// tree (a virtual environment's) is passed on, and so is a name of somebody else's (exec -a).
 std::string argument_zero(const Place& place, const std::string& program, const char* given) {
   if (given == nullptr || *given == '\0') return program;
   const std::string text = given;
   const size_t slash = text.rfind('/');
+  std::error_code error;
+  if (slash != std::string::npos && text.substr(0, slash) != program.substr(0, program.rfind('/')) &&
+      std::filesystem::equivalent(text, program, error)) {
+    return text;
+  }
   const std::string last = slash == std::string::npos ? text : text.substr(slash + 1);
   return last == place.name.substr(place.name.rfind('/') + 1) ? program : text;
 }

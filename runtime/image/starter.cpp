@@ -185,6 +185,13 @@ void mount_here(const Place& place, const std::string& folder, const std::string
     *why += "; " + point + ": " + std::strerror(errno);
     return;
   }
+  // What lies below the mount is seen where the mount is not: after it ended, and outside of a
+  // namespace. A virtual environment's link to POINT/bin/python then leads back to us.
+  const std::string programs = place.release + "/bin";
+  if (::symlink(programs.c_str(), (point + "/bin").c_str()) != 0 && errno != EEXIST) {
+    *why += "; " + point + "/bin: " + std::strerror(errno);
+    return;
+  }
   for (const Way way : ways()) {
     std::string problem;
     const pid_t pid = start_server(place, way, point, &problem);
