@@ -51,8 +51,7 @@ class RealSys final : public Sys {
   int get_quota(int fd, QuotaKind kind, uint32_t id, struct dqblk* out) override {
     constexpr long kQuotactlFd = 443;  // the same on every architecture; glibc has no name for it
     const int type = kind == QuotaKind::kUser ? USRQUOTA : GRPQUOTA;
-    return or_errno(
-        static_cast<int>(::syscall(kQuotactlFd, fd, QCMD(Q_GETQUOTA, type), id, out)));
+    return or_errno(static_cast<int>(::syscall(kQuotactlFd, fd, QCMD(Q_GETQUOTA, type), id, out)));
   }
   int faccessat(int dir, const char* path, int mode) override {
     return or_errno(::faccessat(dir, path, mode, 0));

@@ -54,9 +54,8 @@ void add_advice_row(ReportTable& table, ReleaseForm form, const FormAdvice& advi
 }
 
 Json form_json(ReleaseForm form, const FormAdvice& advice) {
-  return {{"is", form_name(form)},
-          {"recommended", form_name(advice.recommended)},
-          {"why", advice.why}};
+  return {
+      {"is", form_name(form)}, {"recommended", form_name(advice.recommended)}, {"why", advice.why}};
 }
 
 // What is known of the GPU after the install: the check's result, or why there was none.

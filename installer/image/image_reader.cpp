@@ -21,9 +21,10 @@ constexpr char kCannotRead[] = "cannot read the image";
 
 SqfsPtr<sqfs_compressor_t> make_decompressor(SysFile& file, const sqfs_super_t& super) {
   sqfs_compressor_config_t config{};
-  file.check(sqfs_compressor_config_init(&config, static_cast<SQFS_COMPRESSOR>(super.compression_id),
-                                         super.block_size, SQFS_COMP_FLAG_UNCOMPRESS),
-             kCannotRead);
+  file.check(
+      sqfs_compressor_config_init(&config, static_cast<SQFS_COMPRESSOR>(super.compression_id),
+                                  super.block_size, SQFS_COMP_FLAG_UNCOMPRESS),
+      kCannotRead);
   sqfs_compressor_t* out = nullptr;
   file.check(sqfs_compressor_create(&config, &out), kCannotRead);
   return sqfs_own(out);
@@ -76,9 +77,8 @@ struct ImageReader::State {
     const SqfsPtr<sqfs_dir_reader_t> directories =
         sqfs_own(sqfs_dir_reader_create(&super, decompressor.get(), file.get(), 0));
     sqfs_tree_node_t* root = nullptr;
-    file.check(
-        sqfs_dir_reader_get_full_hierarchy(directories.get(), ids.get(), nullptr, 0, &root),
-        kCannotRead);
+    file.check(sqfs_dir_reader_get_full_hierarchy(directories.get(), ids.get(), nullptr, 0, &root),
+               kCannotRead);
     tree.reset(root);
     collect(*root, "");
   }
@@ -131,8 +131,8 @@ std::vector<ImageReader::Finding> ImageReader::compare(const Index& index) const
 struct ImageReader::Content::State {
   explicit State(const ImageReader::State& shared) : image(shared) {
     decompressor = make_decompressor(image.file, image.super);
-    reader = sqfs_own(sqfs_data_reader_create(image.file.get(), image.super.block_size,
-                                              decompressor.get(), 0));
+    reader = sqfs_own(
+        sqfs_data_reader_create(image.file.get(), image.super.block_size, decompressor.get(), 0));
     image.file.check(sqfs_data_reader_load_fragment_table(reader.get(), &image.super), kCannotRead);
     buffer.resize(size_t{1} << 20);
   }
@@ -157,7 +157,8 @@ void ImageReader::Content::read(const RelPath& path, const std::function<void(By
   sqfs_u64 size = 0;
   sqfs_inode_get_file_size(at->second, &size);
   for (uint64_t done = 0; done < size;) {
-    const auto wanted = static_cast<sqfs_u32>(std::min<uint64_t>(state_->buffer.size(), size - done));
+    const auto wanted =
+        static_cast<sqfs_u32>(std::min<uint64_t>(state_->buffer.size(), size - done));
     const sqfs_s32 got = sqfs_data_reader_read(state_->reader.get(), at->second, done,
                                                state_->buffer.data(), wanted);
     state_->image.file.check(got, "cannot read " + path.str() + " from the image");

@@ -186,8 +186,8 @@ void ImageWriter::State::write_tables() {
   sqfs_u16 owner = 0;
   check(sqfs_id_table_id_to_index(ids.get(), 0, &owner));
   inode_table = sqfs_own(sqfs_meta_writer_create(file.get(), compressor.get(), 0));
-  directory_table = sqfs_own(sqfs_meta_writer_create(file.get(), compressor.get(),
-                                                     SQFS_META_WRITER_KEEP_IN_MEMORY));
+  directory_table = sqfs_own(
+      sqfs_meta_writer_create(file.get(), compressor.get(), SQFS_META_WRITER_KEEP_IN_MEMORY));
   directory_writer = sqfs_own(sqfs_dir_writer_create(directory_table.get(), 0));
   super.inode_table_start = end();
   // The root's parent is one more than there are inodes, as mksquashfs writes it.
@@ -203,7 +203,8 @@ void ImageWriter::State::write_tables() {
   super.bytes_used = end();
   check(sqfs_super_write(&super, file.get()));
   // Kernels mount only whole device blocks.
-  const uint64_t size = (super.bytes_used + SQFS_DEVBLK_SIZE - 1) / SQFS_DEVBLK_SIZE * SQFS_DEVBLK_SIZE;
+  const uint64_t size =
+      (super.bytes_used + SQFS_DEVBLK_SIZE - 1) / SQFS_DEVBLK_SIZE * SQFS_DEVBLK_SIZE;
   check(file.get()->truncate(file.get(), size));
 }
 
@@ -214,8 +215,7 @@ ImageWriter::~ImageWriter() = default;
 void ImageWriter::content(uint32_t entry, uint64_t offset, Bytes data) {
   sqfs_block_processor_t* const processor = state_->processor.get();
   if (offset == 0) {
-    state_->check(
-        sqfs_block_processor_begin_file(processor, &state_->inodes[entry], nullptr, 0));
+    state_->check(sqfs_block_processor_begin_file(processor, &state_->inodes[entry], nullptr, 0));
   }
   // libsquashfs 1.2 does not survive an append of nothing.
   if (!data.empty()) {

@@ -15,8 +15,8 @@ inline constexpr int kImageLevel = 3;
 /// decompressed once and no more of it than is wanted.
 inline constexpr uint32_t kImageBlockBytes = 128u << 10;
 
-/// Writes the tree of an index as one squashfs (zstd, owner 0:0, modes of FORMAT §5, every time that
-/// of the bundle). The same contents in the same order give the same bytes, with any number of
+/// Writes the tree of an index as one squashfs (zstd, owner 0:0, modes of FORMAT §5, every time
+/// that of the bundle). The same contents in the same order give the same bytes, with any number of
 /// threads. Not for use by two threads at once.
 class ImageWriter {
  public:

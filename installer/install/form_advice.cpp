@@ -18,16 +18,18 @@ FormAdvice advise_form(const SpaceReport& space, const Durability& durability) {
   if (space.quota && space.quota->inodes && is_much(*space.quota->inodes)) {
     return {ReleaseForm::kImage, "the quota of " + space.quota->whose + " has room for " +
                                      std::to_string(*space.quota->inodes) +
-                                     " more files, a tree needs " + std::to_string(space.tree_inodes)};
+                                     " more files, a tree needs " +
+                                     std::to_string(space.tree_inodes)};
   }
   if (space.counts_inodes && is_much(space.free_inodes)) {
-    return {ReleaseForm::kImage, "the file system has room for " +
-                                     std::to_string(space.free_inodes) +
-                                     " more files, a tree needs " + std::to_string(space.tree_inodes)};
+    return {ReleaseForm::kImage,
+            "the file system has room for " + std::to_string(space.free_inodes) +
+                " more files, a tree needs " + std::to_string(space.tree_inodes)};
   }
   if (space.tree_inodes > kManyFiles &&
       std::ranges::find(kSlowWithFiles, durability.file_system) != kSlowWithFiles.end()) {
-    return {ReleaseForm::kImage, durability.file_system + " is slow with many small files, a tree has " + files};
+    return {ReleaseForm::kImage,
+            durability.file_system + " is slow with many small files, a tree has " + files};
   }
   return {};
 }

@@ -19,8 +19,8 @@ struct FormAdvice {
   std::string why;  ///< one sentence for a person; empty where the tree is right
 };
 
-/// By file system (Lustre, GPFS, BeeGFS, NFS) and by what is left of inodes and quota: a tree should
-/// not take more than half of it. Pure.
+/// By file system (Lustre, GPFS, BeeGFS, NFS) and by what is left of inodes and quota: a tree
+/// should not take more than half of it. Pure.
 FormAdvice advise_form(const SpaceReport& space, const Durability& durability);
 
 }  // namespace eb

@@ -112,8 +112,7 @@ ReleaseCheck check_image_release(Sys& sys, int release, const std::string& where
   result.files = totals(index).files;
   result.bytes = 0;
   bool missing = false;
-  std::string problem =
-      look_at_file(sys, release, where, record, options.contents, &missing, stop);
+  std::string problem = look_at_file(sys, release, where, record, options.contents, &missing, stop);
   if (!problem.empty()) {
     result.differences.push_back({missing ? DifferenceKind::kMissing : DifferenceKind::kChanged,
                                   kImageFile, std::move(problem)});
@@ -125,8 +124,8 @@ ReleaseCheck check_image_release(Sys& sys, int release, const std::string& where
       ImageContentCheck(sys, fd.get(), path, index, result, events, stop).run(options.jobs);
     } catch (const Error& error) {
       if (error.code() != ExitCode::kDigestMismatch) throw;
-      result.differences.push_back({DifferenceKind::kChanged, kImageFile,
-                                    std::string(error.what()) + ": " + error.why()});
+      result.differences.push_back(
+          {DifferenceKind::kChanged, kImageFile, std::string(error.what()) + ": " + error.why()});
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     events.on(PhaseFinished{"verify", took.count()});

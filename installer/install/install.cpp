@@ -254,9 +254,10 @@ class InstallRun {
     struct stat info {};
     const int r = sys_.fstatat(release, kImageFile, &info, AT_SYMLINK_NOFOLLOW);
     if (r < 0) return std::string(kImageFile) + ": not there";
-    if (S_ISREG(info.st_mode) && static_cast<uint64_t>(info.st_size) == record->size_bytes) return {};
-    return std::string(kImageFile) + ": " + std::to_string(record->size_bytes) +
-           " bytes are now " + std::to_string(info.st_size);
+    if (S_ISREG(info.st_mode) && static_cast<uint64_t>(info.st_size) == record->size_bytes)
+      return {};
+    return std::string(kImageFile) + ": " + std::to_string(record->size_bytes) + " bytes are now " +
+           std::to_string(info.st_size);
   }
 
   void activate() {

@@ -20,8 +20,8 @@ struct InstallOptions {
   std::string prefix;
   bool create_parents = false;
   bool allow_downgrade = false;
-  unsigned jobs = 0;            ///< 0 = as many as may run at once
-  uint64_t max_bytes = 0;       ///< of files; 0 = no limit
+  unsigned jobs = 0;       ///< 0 = as many as may run at once
+  uint64_t max_bytes = 0;  ///< of files; 0 = no limit
   ReleaseForm form = ReleaseForm::kTree;
   unsigned wait_seconds = 600;  ///< for another run that works on the same release
   /// Called when the release is published and before `current` names it. What it throws leaves the

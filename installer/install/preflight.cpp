@@ -172,8 +172,8 @@ void check_space(const SpaceReport& space, const VerifiedBundle& bundle, uint64_
   const auto refuse_inodes = [&](const std::string& whose, uint64_t available) {
     Error error = Error(ExitCode::kNoSpace, "there is not room for so many files")
                       .where(where)
-                      .why("needed are " + std::to_string(space.need.inodes) + " inodes, available " +
-                           std::to_string(available) + whose);
+                      .why("needed are " + std::to_string(space.need.inodes) +
+                           " inodes, available " + std::to_string(available) + whose);
     error.hint("remove files, or choose a prefix on another file system");
     if (!is_image) error.hint("or install it as one file: --as-image");
     throw error;

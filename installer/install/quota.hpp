@@ -17,9 +17,9 @@ struct QuotaLeft {
 };
 
 /// The tighter of the user's and the group's quota in files, as far as the kernel tells it
-/// (quotactl_fd, Linux 5.14: ext4, XFS, btrfs and others; NFS, Lustre and GPFS have programs of their
-/// own instead); nullopt where there is none, or nobody says. `dir` is open in the file system, its
-/// group is that of new files where it has a setgid bit.
+/// (quotactl_fd, Linux 5.14: ext4, XFS, btrfs and others; NFS, Lustre and GPFS have programs of
+/// their own instead); nullopt where there is none, or nobody says. `dir` is open in the file
+/// system, its group is that of new files where it has a setgid bit.
 std::optional<QuotaLeft> read_quota(Sys& sys, int dir, const Host& host);
 
 }  // namespace eb

@@ -51,8 +51,7 @@ class OrderedImage {
   }
   void skip_to_file() {
     const std::vector<uint32_t>& order = layout_.order();
-    while (item_ < order.size() &&
-           layout_.index().entries[order[item_]].type != EntryType::kFile) {
+    while (item_ < order.size() && layout_.index().entries[order[item_]].type != EntryType::kFile) {
       ++item_;
     }
   }
@@ -78,7 +77,8 @@ class OutsideFiles {
         contents_[static_cast<uint32_t>(at)];
       }
     }
-    for (const auto& [number, content] : contents_) paths_[index.entries[number].path.str()] = number;
+    for (const auto& [number, content] : contents_)
+      paths_[index.entries[number].path.str()] = number;
   }
 
   void content(uint32_t entry, uint64_t offset, Bytes data) {

@@ -31,7 +31,8 @@ std::vector<std::string> parents() {
   for (const char* name : {"ENVIMAGE_DIR", "SLURM_TMPDIR", "TMPDIR"}) {
     if (const auto value = variable(name)) out.push_back(*value);
   }
-  for (const char* parent : {"/local", "/scratch/local", "/dev/shm", "/tmp"}) out.emplace_back(parent);
+  for (const char* parent : {"/local", "/scratch/local", "/dev/shm", "/tmp"})
+    out.emplace_back(parent);
   return out;
 }
 
@@ -171,7 +172,8 @@ std::string reach_local_tree(const Place& place, std::string* why) {
         continue;
       }
       const Fd lock = lock_folder(*folder, kLockLimit, [] {
-        std::cerr << "envimage: waiting for another process that unpacks the release\n" << std::flush;
+        std::cerr << "envimage: waiting for another process that unpacks the release\n"
+                  << std::flush;
       });
       if (!is_there(tree)) unpack_to(place, *index, *folder, tree);
       return tree;

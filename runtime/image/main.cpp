@@ -47,7 +47,9 @@ Root reach(const Place& place) {
     if (!tree.empty()) return {std::move(tree), {}};
   }
   // Each reason begins with "; ".
-  const auto reasons = [](const std::string& why) { return why.empty() ? "not tried" : why.substr(2); };
+  const auto reasons = [](const std::string& why) {
+    return why.empty() ? "not tried" : why.substr(2);
+  };
   throw Error(ExitCode::kUnsupportedFs, "the image cannot be used on this node")
       .where(place.image())
       .why("mounting it: " + reasons(why_mount) + "; unpacking it: " + reasons(why_tree))
@@ -62,7 +64,8 @@ std::string argument_zero(const Place& place, const std::string& program, const 
   const std::string text = given;
   const size_t slash = text.rfind('/');
   std::error_code error;
-  if (slash != std::string::npos && text.substr(0, slash) != program.substr(0, program.rfind('/')) &&
+  if (slash != std::string::npos &&
+      text.substr(0, slash) != program.substr(0, program.rfind('/')) &&
       std::filesystem::equivalent(text, program, error)) {
     return text;
   }

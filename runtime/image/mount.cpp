@@ -24,9 +24,9 @@ namespace {
 constexpr long kFuseMagic = 0x65735546;
 constexpr int kHelperMilliseconds = 20'000;
 
-constexpr std::array kHelpers = {"/usr/bin/fusermount3", "/bin/fusermount3", "/usr/sbin/fusermount3",
-                                 "/usr/local/bin/fusermount3", "/usr/bin/fusermount",
-                                 "/bin/fusermount"};
+constexpr std::array kHelpers = {"/usr/bin/fusermount3",  "/bin/fusermount3",
+                                 "/usr/sbin/fusermount3", "/usr/local/bin/fusermount3",
+                                 "/usr/bin/fusermount",   "/bin/fusermount"};
 
 const char* find_helper() {
   for (const char* path : kHelpers) {
@@ -92,22 +92,24 @@ Fd by_fusermount(const std::string& point) {
   const Fd ours(real_sys(), pair[0]);
   const Fd theirs(real_sys(), pair[1]);
   ::fcntl(theirs.get(), F_SETFD, 0);
-  const int status = run_helper(
-      {helper, "-o", "ro,nosuid,nodev,subtype=squashfuse,fsname=envbundle", "--", point},
-      theirs.get());
+  const int status =
+      run_helper({helper, "-o", "ro,nosuid,nodev,subtype=squashfuse,fsname=envbundle", "--", point},
+                 theirs.get());
   const int fd = status == 0 ? receive_descriptor(ours.get()) : -1;
   if (fd < 0) {
     throw Error(ExitCode::kUnsupportedFs, "fusermount refuses to mount")
         .where(helper)
-        .why(status < 0 ? "it cannot be started" : "it ended with status " + std::to_string(status));
+        .why(status < 0 ? "it cannot be started"
+                        : "it ended with status " + std::to_string(status));
   }
   return {real_sys(), fd};
 }
 
 Fd by_mount(const std::string& point) {
   Fd fuse = open_at(real_sys(), AT_FDCWD, "/dev/fuse", O_RDWR, 0, "/dev/fuse");
-  const std::string data = "fd=" + std::to_string(fuse.get()) + ",rootmode=40000,user_id=" +
-                           std::to_string(::geteuid()) + ",group_id=" + std::to_string(::getegid());
+  const std::string data = "fd=" + std::to_string(fuse.get()) +
+                           ",rootmode=40000,user_id=" + std::to_string(::geteuid()) +
+                           ",group_id=" + std::to_string(::getegid());
   if (::mount("envbundle", point.c_str(), "fuse.squashfuse", MS_RDONLY | MS_NOSUID | MS_NODEV,
               data.c_str()) != 0) {
     throw system_error(errno, "the kernel refuses to mount", point);

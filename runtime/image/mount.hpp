@@ -30,8 +30,8 @@ MountState look_at_mount(const std::string& point, Fd* hold);
 /// Error.
 Fd mount_fuse(Way way, const std::string& point);
 
-/// Unmounts what nobody uses; false where somebody does (or it cannot be done). `lazily` takes it out
-/// of sight in any case: for a stale one.
+/// Unmounts what nobody uses; false where somebody does (or it cannot be done). `lazily` takes it
+/// out of sight in any case: for a stale one.
 bool unmount(Way way, const std::string& point, bool lazily);
 /// A stale mount, whichever way it was made.
 void drop_stale_mount(const std::string& point);

@@ -8,9 +8,10 @@
 
 namespace eb::image {
 
-/// PARENT/envbundle-UID/KEY, made where it is missing: folders that only this user can enter (0700),
-/// of which nobody else can have laid a part. nullopt, and words in `why`, where PARENT is no folder,
-/// could be changed by others (writable by them and not sticky), or something else lies in the way.
+/// PARENT/envbundle-UID/KEY, made where it is missing: folders that only this user can enter
+/// (0700), of which nobody else can have laid a part. nullopt, and words in `why`, where PARENT is
+/// no folder, could be changed by others (writable by them and not sticky), or something else lies
+/// in the way.
 std::optional<std::string> private_folder(const std::string& parent, const std::string& key,
                                           std::string* why);
 

@@ -23,7 +23,7 @@
 namespace eb::image {
 namespace {
 
-constexpr int kReadySeconds = 60;     // a cold image on a slow file system
+constexpr int kReadySeconds = 60;  // a cold image on a slow file system
 constexpr auto kLockLimit = std::chrono::seconds(120);
 constexpr unsigned kIdleSeconds = 300;
 
@@ -236,7 +236,7 @@ bool release_mount(const Place& place) {
       return true;
     }
     ::kill(server.pid, SIGTERM);
-    for (int i = 0; i < 30; ++i) {
+    for (int i = 0; i < 100; ++i) {
       ::usleep(100'000);
       if (start_of(server.pid) != server.start) return true;
     }
