@@ -21,6 +21,7 @@ commands:
   info BUNDLE|PREFIX        what a bundle or a prefix holds, and who signed it
   verify BUNDLE|PREFIX      check a bundle, or what was installed
   check PREFIX              prove that the GPU stack works on this machine
+  rollback PREFIX           make the release before, or a named one, the active one
   uninstall PREFIX          remove releases
   COMMAND --help            the options of a command
 
@@ -145,6 +146,23 @@ example:
   srun --gres=gpu:1 envinstall check /opt/dl --gpu-check=require --json
 )";
 
+constexpr char kRollback[] =
+    R"(Makes a release that is installed the active one: the one that was active before, or the one that
+is named. One link changes; running programs keep the release that they started with.
+
+usage: envinstall rollback PREFIX [RELEASE] [OPTIONS]
+
+options:
+  --json                    one record
+  -q, --quiet               print errors only
+  -v, --verbose             say more
+  -h, --help                this text
+
+example:
+  envinstall list /opt/dl
+  envinstall rollback /opt/dl
+)";
+
 constexpr char kUninstall[] =
     R"(Removes a release: what its bundle brought, and nothing else. Files that somebody added are kept
 and named. The active release goes only as the last one, or with --all.
@@ -186,6 +204,7 @@ std::string help_text(const std::string& command, const std::string& anchors) {
   if (command == "list") return kList;
   if (command == "info") return kInfo;
   if (command == "verify") return kVerify;
+  if (command == "rollback") return kRollback;
   if (command == "uninstall") return kUninstall;
   return std::string(kInstall) + kTrustNote + anchors_text(anchors) + kExamples;
 }

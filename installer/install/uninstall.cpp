@@ -48,7 +48,7 @@ std::vector<std::string> choose(const PrefixView& view, const UninstallOptions& 
         .where(view.path + "/" + kReleasesDir + "/" + name)
         .why("the prefix also has " + std::to_string(view.releases.size() - 1) +
              " other, and nothing would be active")
-        .hint("make another one active first by installing its bundle, or give --all");
+        .hint("make another one active first: envinstall rollback " + view.path + "; or give --all");
   }
   return {name};
 }

@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -151,7 +152,9 @@ def mistake_interrupted(shop):
     shop.run(program, bundle(shop), "--prefix", "p", "--quiet")
     data = bundle(shop, "second").read_bytes()
     reader, writer = os.pipe()
-    os.write(writer, data[: len(data) - 64])
+    # A thread, because the pipe holds less than the bundle.
+    feeder = threading.Thread(target=os.write, args=(writer, data[: len(data) - 64]), daemon=True)
+    feeder.start()
 
     def wait(process):
         deadline = time.monotonic() + 20
@@ -162,6 +165,7 @@ def mistake_interrupted(shop):
 
     shop.run(program, "-", "--prefix", "p", stdin=reader, interrupt_after=wait)
     os.close(reader)
+    feeder.join(timeout=20)
     os.close(writer)
     left = sorted(p.name for p in shop.path("p/.envinstall").glob("stage-*"))
     assert not left, left
@@ -200,6 +204,9 @@ def install_upgrade_and_after(shop):
     shop.run(program, bundle(shop), "--prefix", "p", "--quiet")
     shop.run(program, bundle(shop, "second"), "--prefix", "p")
     shop.run(program, "list", "p")
+    shop.run(program, "rollback", "p")
+    shop.run(program, "rollback", "p")
+    shop.run(program, "rollback", "p", "nothing")
     shop.run(program, "verify", "p", "--full")
     shop.path("p/current/share/doc/readme").write_text("changed")
     shop.path("p/current/share/extra").write_text("added")
@@ -283,7 +290,7 @@ def help_case(program, *command):
 
 
 for _program, _commands in {
-    "envinstall": ("check", "list", "info", "verify", "uninstall"),
+    "envinstall": ("check", "list", "info", "verify", "rollback", "uninstall"),
     "envbundle": ("lock", "fetch", "build", "inspect", "verify", "keygen", "sign"),
 }.items():
     help_case(_program)

@@ -141,6 +141,11 @@ class Shop:
             (r'_bytes":\d+', '_bytes":<NUMBER>'),
             (r"\b\d[\d.,]* (bytes|[kMGT]?B)\b", "<SIZE>"),
             (r"\b\d+ available", "<NUMBER> available"),
+            (r"(expected <SIZE>, got) \d+", r"\1 <NUMBER>"),
+            # What every release gets of ours grows with the project.
+            (r"\b\d+ (files?|folders?|needed|frames?)\b", r"<NUMBER> \1"),
+            (r"(?m)^(files +)\d+", r"\1<NUMBER>"),
+            (r'"(files|directories|removed_files|entries|bytes)":\d+', r'"\1":<NUMBER>'),
             (r"(on disk|in memory|every file synced) \([^)]*\)(: (survives a power loss|gone after a reboot))?", "<DURABILITY>"),
         ):
             text = re.sub(pattern, word, text)
