@@ -95,12 +95,8 @@ class PrefixVerification {
     ReleaseCheckOptions options;
     options.contents = given_.full;
     options.jobs = given_.jobs != 0 ? given_.jobs : std::min(host_.cpus, kMaxDefaultJobs);
-    const auto record = read_image_record(environment_.sys, dir.get(), ".", where);
-    const ReleaseCheck check =
-        record ? check_image_release(environment_.sys, dir.get(), where, index, *record, options,
-                                     progress_, environment_.stop)
-               : check_release(environment_.sys, dir.get(), where, index, options, progress_,
-                               environment_.stop);
+    const ReleaseCheck check = check_installed(environment_.sys, dir.get(), where, index, options,
+                                               progress_, environment_.stop);
     print(release, signer, check);
     return check.differences.empty();
   }

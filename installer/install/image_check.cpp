@@ -134,4 +134,13 @@ ReleaseCheck check_image_release(Sys& sys, int release, const std::string& where
   return result;
 }
 
+ReleaseCheck check_installed(Sys& sys, int release, const std::string& where, const Index& index,
+                             const ReleaseCheckOptions& options, EventSink& events,
+                             const StopFlag& stop, Index* own) {
+  const auto record = read_image_record(sys, release, ".", where);
+  if (own != nullptr) *own = record ? outer_index(index, record->outside) : index;
+  return record ? check_image_release(sys, release, where, index, *record, options, events, stop)
+                : check_release(sys, release, where, index, options, events, stop);
+}
+
 }  // namespace eb

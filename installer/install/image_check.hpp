@@ -14,4 +14,10 @@ ReleaseCheck check_image_release(Sys& sys, int release, const std::string& where
                                  const ReleaseCheckOptions& options, EventSink& events,
                                  const StopFlag& stop);
 
+/// The one or the other, by what the release is. `*own` becomes the index of what it has as files of
+/// its own: what links at the top of the prefix can lead to. It may be null.
+ReleaseCheck check_installed(Sys& sys, int release, const std::string& where, const Index& index,
+                             const ReleaseCheckOptions& options, EventSink& events,
+                             const StopFlag& stop, Index* own = nullptr);
+
 }  // namespace eb

@@ -8,9 +8,9 @@
 
 #include "installer/base/error.hpp"
 #include "installer/base/worker_pool.hpp"
+#include "installer/install/image_check.hpp"
 #include "installer/install/publish.hpp"
 #include "installer/install/receipt.hpp"
-#include "installer/install/release_check.hpp"
 #include "installer/install/release_lock.hpp"
 #include "installer/install/small_file.hpp"
 #include "installer/install/stage.hpp"
@@ -228,15 +228,13 @@ class InstallRun {
       const ReleaseCheckOptions options{
           .contents = false, .added = false, .jobs = plan_.workers.jobs};
       const ReleaseCheck check =
-          check_release(sys_, release.get(), where, own_index(), options, events_, stop_);
+          check_installed(sys_, release.get(), where, bundle_.index(), options, events_, stop_);
       if (!check.differences.empty()) {
         const Difference& first = check.differences.front();
         problem = first.path + ": " + first.detail;
         if (check.differences.size() > 1) {
           problem += ", and " + std::to_string(check.differences.size() - 1) + " more";
         }
-      } else if (is_image()) {
-        problem = check_image_size(release.get(), where);
       }
     }
     if (problem.empty()) return;
@@ -245,19 +243,6 @@ class InstallRun {
         .why(problem)
         .hint("see all of it: envinstall verify " + path_)
         .hint("remove it with 'envinstall uninstall' and install the bundle again");
-  }
-
-  // Words for what is wrong; empty = nothing.
-  std::string check_image_size(int release, const std::string& where) {
-    const auto record = read_image_record(sys_, release, ".", where);
-    if (!record) return std::string(kBundleDir) + "/" + kImageRecordFile + ": not there";
-    struct stat info {};
-    const int r = sys_.fstatat(release, kImageFile, &info, AT_SYMLINK_NOFOLLOW);
-    if (r < 0) return std::string(kImageFile) + ": not there";
-    if (S_ISREG(info.st_mode) && static_cast<uint64_t>(info.st_size) == record->size_bytes)
-      return {};
-    return std::string(kImageFile) + ": " + std::to_string(record->size_bytes) + " bytes are now " +
-           std::to_string(info.st_size);
   }
 
   void activate() {

@@ -23,7 +23,8 @@ constexpr int kMissing = 127;
 constexpr char kHelp[] = R"(envimage makes a release in image form usable on this node.
 
 usage: envimage --root             print the folder in which the whole tree can be seen here
-       envimage --exec PATH ...    start the program at PATH of the tree, for example bin/python
+       envimage --exec PATH ...    start the program at PATH of the tree, for example bin/python;
+                                   with an absolute path one of the node, which can see the tree
        envimage --unmount          end the mount of this release on this node, unless it is used
 
 ENVIMAGE_MODE=mount|fusermount|namespace|unpack allows only this way, ENVIMAGE_DIR=DIR is the first
@@ -102,6 +103,8 @@ int run(int argc, char** argv) {
   }
   if (command == "--exec" && argc > 2) {
     const Root root = reach(place);
+    // A program of the node, to look at the tree from where it can be seen.
+    if (argv[2][0] == '/') start({}, argv[2] + 1, argv[2], argv + 2);
     start(root, argv[2], root.path + "/" + argv[2], argv + 2);
   }
   if (command == "--unmount" && argc == 2) {
