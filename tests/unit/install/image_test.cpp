@@ -38,7 +38,6 @@ struct ImageShop : Workshop {
 TEST_CASE("an image holds the tree, byte for byte, and few files lie beside it") {
   ImageShop shop;
   const InstallReport report = shop.install_file(shop.make_with_program());
-  CHECK(report.release.starts_with("sample-1-image-") == report.release.starts_with("sample-1-"));
   CHECK_THAT(report.release, Catch::Matchers::Contains("-image-"));
   CHECK(shop.check(report.release, true).differences.empty());
   const fs::path release = shop.release(report.release);
@@ -47,7 +46,7 @@ TEST_CASE("an image holds the tree, byte for byte, and few files lie beside it")
   CHECK(fs::hard_link_count(release / "bin/python") == 2);
   CHECK(read_text(release / "share/envbundle/activate.sh") == "# activate\n");
   CHECK(!fs::exists(release / "lib"));
-  CHECK(report.held_files == 8);  // bin, share, libexec, two below, three files, the image
+  CHECK(report.held_files == 9);  // five folders, three files, the image
   CHECK(fs::is_symlink(shop.prefix() / "bin"));
   CHECK(!fs::exists(fs::symlink_status(shop.prefix() / "lib")));
 }
