@@ -100,7 +100,7 @@ struct ImageReader::State {
   std::unordered_map<std::string, const sqfs_inode_generic_t*> inodes;
 };
 
-ImageReader::ImageReader(Sys& sys, int fd, std::string where)
+ImageReader::ImageReader(Sys& sys, int fd, const std::string& where)
     : state_(std::make_unique<State>(sys, fd, where)) {}
 ImageReader::~ImageReader() = default;
 

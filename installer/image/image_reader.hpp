@@ -16,7 +16,7 @@ namespace eb {
 class ImageReader {
  public:
   /// Reads the tables. `fd` stays the caller's. Throws Error, kDigestMismatch for what is no image.
-  ImageReader(Sys& sys, int fd, std::string where);
+  ImageReader(Sys& sys, int fd, const std::string& where);
   ~ImageReader();
   ImageReader(const ImageReader&) = delete;
   ImageReader& operator=(const ImageReader&) = delete;

@@ -10,9 +10,9 @@
 #include <sqfs/meta_writer.h>
 #include <sqfs/super.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <cstring>
 #include <new>
 #include <vector>
 
@@ -142,7 +142,7 @@ sqfs_u64 ImageWriter::State::write_leaf(uint32_t number) {
   inode->payload_bytes_used = static_cast<sqfs_u32>(size);
   inode->data.slink.nlink = 1;
   inode->data.slink.target_size = static_cast<sqfs_u32>(size);
-  std::memcpy(inode->extra, entry.target.data(), size);
+  std::ranges::copy(entry.target, reinterpret_cast<char*>(inode->extra));
   return write_inode(*inode, number_of(number), SQFS_INODE_MODE_LNK | 0777);
 }
 
@@ -208,7 +208,8 @@ void ImageWriter::State::write_tables() {
   check(file.get()->truncate(file.get(), size));
 }
 
-ImageWriter::ImageWriter(Sys& sys, int fd, const Index& index, unsigned jobs, std::string where)
+ImageWriter::ImageWriter(Sys& sys, int fd, const Index& index, unsigned jobs,
+                         const std::string& where)
     : state_(std::make_unique<State>(sys, fd, index, jobs == 0 ? 1 : jobs, where)) {}
 ImageWriter::~ImageWriter() = default;
 

@@ -22,7 +22,7 @@ class ImageWriter {
  public:
   /// `fd` is an empty file, open for reading and writing, that stays the caller's; `index` must
   /// outlive the writer. `jobs` threads compress.
-  ImageWriter(Sys& sys, int fd, const Index& index, unsigned jobs, std::string where);
+  ImageWriter(Sys& sys, int fd, const Index& index, unsigned jobs, const std::string& where);
   ~ImageWriter();
   ImageWriter(const ImageWriter&) = delete;
   ImageWriter& operator=(const ImageWriter&) = delete;

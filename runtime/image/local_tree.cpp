@@ -154,8 +154,9 @@ std::string reach_local_tree(const Place& place, std::string* why) {
       std::string problem;
       const std::string tree_below = "/" + place.release_name();
       if (!may_unpack) {
-        const std::string tree =
-            parent + "/envbundle-" + std::to_string(::geteuid()) + "/" + key_of(place) + tree_below;
+        std::string tree = parent;
+        tree.append("/envbundle-").append(std::to_string(::geteuid())).append("/");
+        tree.append(key_of(place)).append(tree_below);
         if (is_there(tree) && private_folder(parent, key_of(place), &problem)) return tree;
         continue;
       }
@@ -164,7 +165,7 @@ std::string reach_local_tree(const Place& place, std::string* why) {
         *why += "; " + problem;
         continue;
       }
-      const std::string tree = *folder + tree_below;
+      std::string tree = *folder + tree_below;
       if (!index) index = read_index(place);
       if (problem = unfit(*folder, *index); !problem.empty() && !is_there(tree)) {
         *why += "; " + *folder + ": " + problem;

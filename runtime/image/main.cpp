@@ -62,7 +62,7 @@ Root reach(const Place& place) {
 // tree (a virtual environment's) is passed on, and so is a name of somebody else's (exec -a).
 std::string argument_zero(const Place& place, const std::string& program, const char* given) {
   if (given == nullptr || *given == '\0') return program;
-  const std::string text = given;
+  std::string text = given;
   const size_t slash = text.rfind('/');
   std::error_code error;
   if (slash != std::string::npos &&

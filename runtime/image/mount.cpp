@@ -16,8 +16,6 @@
 
 #include "installer/base/error.hpp"
 
-extern char** environ;
-
 namespace eb::image {
 namespace {
 
@@ -38,6 +36,7 @@ const char* find_helper() {
 // Runs the helper with a clean environment and silent; its exit status, -1 where it did not start.
 int run_helper(std::vector<std::string> arguments, int comm_fd) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   std::string comm = "_FUSE_COMMFD=" + std::to_string(comm_fd);
