@@ -239,6 +239,12 @@ bool release_mount(const Place& place) {
     for (int i = 0; i < 100; ++i) {
       ::usleep(100'000);
       if (start_of(server.pid) != server.start) return true;
+      // The server outlives the mount where another mount namespace (a container) has a copy of it.
+      Fd hold;
+      if (server.way != way_name(Way::kNamespace) &&
+          look_at_mount(*folder + "/" + place.release_name(), &hold) == MountState::kNone) {
+        return true;
+      }
     }
     return false;
   }
