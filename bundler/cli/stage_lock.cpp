@@ -150,10 +150,10 @@ BytecodeResult stage_lock(const Lock& lock, const ObtainedArtifacts& artifacts,
   }
   staging.check_conflicts();
   finish_debian_base(staging);
+  stage_overlay(lock, staging);
   if (!lock.prune.empty()) {
     events.on(Note{"pruned " + std::to_string(prune(lock.prune, staging)) + " entries"});
   }
-  stage_overlay(lock, staging);
   stage_wheel_licences(staging);
   stage_package_list(lock, staging);
   place_launchers_in(work, staging, events);

@@ -122,7 +122,7 @@ def main():
     for name in subcommands:
         helped += subprocess.run([args.envrun, name, "--help"], capture_output=True, text=True, timeout=20,
                                  check=False).stdout if name not in ("run", "torchrun", "metrics") else ""
-    in_help = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", helped))
+    in_help = set(re.findall(r"(?m)^  (?:-\w,)?(--[a-z][\w-]*)", helped))
     in_page = set(re.findall(r"\\fB(--[a-z][\w-]*)\\fR", page.replace("\\-", "-")))
     report.check("every sub-command is in the manual page",
                  str([each for each in subcommands if f".SS {each}" not in page.replace("\\-", "-")] or "").strip("[]"))

@@ -86,7 +86,8 @@ def main() -> int:
     try:
         environment = dict(os.environ, HOME=str(work), ENVBUNDLE_CACHE=str(work / "cache"))
         bundle = small_bundle.make_bundle(
-            args.envbundle.resolve(), args.installer.resolve(), work / "made", environment=environment)
+            args.envbundle.resolve(), args.installer.resolve(), work / "made", environment=environment,
+            prune=small_bundle.OURS)
         good = bundle.read_bytes()
         prober = Prober(bundle.parent / "envinstall", work)
         code, _, text = prober.install(-1, good)

@@ -18,21 +18,26 @@ def make_tree(folder: pathlib.Path, text: str = "one") -> None:
     (folder / "share/empty").write_text("")
 
 
-def make_manifest(folder: pathlib.Path, name: str = "small", version: str = "1") -> pathlib.Path:
+# All that every release gets of ours, for tests whose time grows with the bundle.
+OURS = ("bin/envrun", "libexec*", "lib*", "etc*", "share/[!de]*", "share/envbundle*")
+
+
+def make_manifest(folder: pathlib.Path, name: str = "small", version: str = "1", prune=()) -> pathlib.Path:
     manifest = folder / f"{name}.toml"
+    base = "[base]\nprune = [" + ", ".join(f'"{each}"' for each in prune) + "]\n\n" if prune else ""
     manifest.write_text(
-        f'name = "{name}"\nversion = "{version}"\n\n[target]\nplatform = "linux-x86_64"\n\n'
+        f'name = "{name}"\nversion = "{version}"\n\n[target]\nplatform = "linux-x86_64"\n\n{base}'
         '[[folder]]\npath = "tree"\nlicence = "MIT"\n'
     )
     return manifest
 
 
 def make_bundle(envbundle, installer, folder: pathlib.Path, *, name="small", version="1", text="one", key=None,
-                environment=None) -> pathlib.Path:
+                environment=None, prune=()) -> pathlib.Path:
     """Fills `folder` with tree, manifest, lock, key (unless given), bundle and envinstall; returns the bundle."""
     folder.mkdir(parents=True, exist_ok=True)
     make_tree(folder / "tree", text)
-    manifest = make_manifest(folder, name, version)
+    manifest = make_manifest(folder, name, version, prune)
 
     def run(*argv):
         done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, env=environment, cwd=folder)

@@ -37,14 +37,15 @@ TEST_CASE("a first install reports what, where, by whom, and what is next") {
         "installed     sample-ID\n"
         "  id          SHA\n"
         "  prefix      DIR/p\n"
-        "  content     28 files, 11 folders, 2 links, SIZE, in TIME\n"
+        "  content     31 files, 13 folders, 2 links, SIZE, in TIME\n"
         "  signed by   KEY (maker), trusted by the installer's own trust anchors\n"
         "  note        an installer that travelled with the bundle vouches for the bundle, not for "
         "itself\n"
         "  durable     X\n"
         "  driver      not needed\n"
         "  next:       DIR/p/bin/python\n"
-        "  next:       . DIR/p/share/envbundle/activate.sh\n");
+        "  next:       . DIR/p/share/envbundle/activate.sh\n"
+        "  next:       module use DIR/p/modulefiles && module load sample/one\n");
   CHECK(normal(result.err, shop) ==
         "verify     signed by KEY (maker), trusted by the installer's own trust anchors\n"
         "unpack     SIZE in TIME (RATE)\n"
@@ -102,7 +103,7 @@ TEST_CASE("option --json gives a record of the install, and one of an error") {
   CHECK(result.records()[0]["record"] == "install");
   CHECK(result.records()[0]["action"] == "installed");
   CHECK(result.records()[0]["prefix"] == shop.prefix().string());
-  CHECK(result.records()[0]["files"] == 28);
+  CHECK(result.records()[0]["files"] == 31);
   result = shop.install_bundle(bundle, {"--json", "--trust", "x"});
   CHECK(result.code == 2);
   REQUIRE(result.records().size() == 1);
