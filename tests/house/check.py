@@ -34,7 +34,7 @@ LAYERS = {  # room -> what its sources may include, besides itself (DESIGN: "the
     "runtime/launcher": [],
     "runtime/gpu": [],
     # What envrun asks of a machine (drivers, GPUs, files of the kernel) is what the installer asks.
-    "runtime/envrun": ["installer/base", "installer/driver"],
+    "runtime/envrun": ["installer/base", "installer/driver", "installer/format"],
 }
 
 

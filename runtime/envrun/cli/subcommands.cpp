@@ -2,6 +2,7 @@
 
 #include "runtime/envrun/cli/program_commands.hpp"
 #include "runtime/envrun/cli/subcommand.hpp"
+#include "runtime/envrun/doctor/doctor_command.hpp"
 
 namespace eb {
 
@@ -11,6 +12,8 @@ std::span<const Subcommand> subcommands() {
       Subcommand{"shell", "open your shell inside the environment", false, add_shell},
       Subcommand{"metrics", "export metrics of GPUs, processes and training to Prometheus", true,
                  add_metrics},
+      Subcommand{"doctor", "find what on this machine would stand in the way, and what to do",
+                 false, add_doctor},
   };
   return kAll;
 }

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "runtime/envrun/core/session.hpp"
+#include "runtime/envrun/doctor/machine.hpp"
+
+namespace eb {
+
+/// This machine as it is now. Takes less than a second whatever answers or not; changes nothing.
+Machine read_machine(Session& session);
+
+/// The folders whose file systems are asked: of home, prefix, working and temporary directory,
+/// /dev/shm, and of the lists in LD_LIBRARY_PATH and PYTHONPATH.
+std::vector<std::string> folders_to_ask(const Machine& machine);
+
+/// What open(2), fstatfs(2) and quotactl_fd(2) tell of one folder. May hang.
+FolderAnswer ask_folder(const std::string& path);
+/// The same as one line of text and back: it comes from another process.
+std::string folder_text(const FolderAnswer& answer);
+FolderAnswer parse_folder(const std::string& text);
+
+/// The addresses in the output of `getent ahosts NAME`, each once.
+std::vector<std::string> parse_ahosts(const std::string& text);
+
+}  // namespace eb
