@@ -19,8 +19,8 @@ const char* health_name(Health health);
 /// One line of the doctor's table.
 struct Finding {
   Health health = Health::kOk;
-  std::string subject;                 ///< what was looked at: "locked memory"
-  std::string text;                    ///< what there is, one line
+  std::string subject = {};            ///< what was looked at: "locked memory"
+  std::string text = {};               ///< what there is, one line
   std::string cause = {};              ///< why that is bad; empty for ok and most notes
   std::vector<std::string> next = {};  ///< what to do, most useful first; never empty for a problem
 };

@@ -67,13 +67,25 @@ void add_nodes(const DriverProbe& probe, Findings& out) {
   }
 }
 
+// The probe looks for the driver's library there.
+std::optional<std::string> readable_library_path(const Machine& machine) {
+  const auto value = machine.variables.find("LD_LIBRARY_PATH");
+  if (!value) return value;
+  std::string out;
+  for (const std::string& folder : path_list(*value)) {
+    if (machine.may_read(folder)) out.append(out.empty() ? "" : ":").append(folder);
+  }
+  return out;
+}
+
 }  // namespace
 
 Findings examine_gpu(const Machine& machine) {
   Findings out;
-  const DriverProbe probe = probe_driver(
-      machine.files.sys(), machine.root,
-      probe_environment([&](const char* name) { return machine.variables.find(name); }));
+  ProbeEnvironment environment =
+      probe_environment([&](const char* name) { return machine.variables.find(name); });
+  environment.ld_library_path = readable_library_path(machine);
+  const DriverProbe probe = probe_driver(machine.files.sys(), machine.root, environment);
   const auto& meta = machine.meta;
   if (!meta) {
     out.warning("release", "its index cannot be read, so nobody knows what driver it needs",

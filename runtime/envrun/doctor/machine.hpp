@@ -20,7 +20,7 @@ inline constexpr uint64_t kUnlimited = ~0ull;
 struct InterfaceAddress {
   std::string name;  ///< eth0
   bool is_v6 = false;
-  std::string text;  ///< 10.1.2.3, fe80::1
+  std::string text = {};  ///< 10.1.2.3, fe80::1
   std::array<uint8_t, 16> bytes{};
   std::array<uint8_t, 16> mask{};
   bool is_running = false;  ///< IFF_RUNNING: up and with a carrier
@@ -36,7 +36,7 @@ struct Quota {
 
 /// What the file system below a folder told of itself.
 struct FolderAnswer {
-  std::string path;
+  std::string path = {};
   bool has_answered = false;  ///< false: not within the time, as with a server that is gone
   int error = 0;              ///< errno of opening it; the rest is empty then
   uint64_t type = 0;          ///< statfs magic
@@ -47,7 +47,7 @@ struct FolderAnswer {
   bool is_read_only = false;
   bool is_noexec = false;
   bool is_writable = false;  ///< by this user's permissions
-  std::vector<Quota> quotas;
+  std::vector<Quota> quotas = {};
 };
 
 struct ResourceLimit {

@@ -103,8 +103,10 @@ void say(int to, const std::string& text) {
 // envrun is static and has no resolver of its own (NSS): the host's getent has the host's one.
 void become_getent(int to, const std::string& name) {
   dup2(to, STDOUT_FILENO);
+  // Without the user's LD_LIBRARY_PATH, which may lead to a server that is gone.
+  char* const nothing[] = {nullptr};
   for (const char* path : {"/usr/bin/getent", "/bin/getent"}) {
-    execl(path, path, "ahosts", name.c_str(), nullptr);
+    execle(path, path, "ahosts", name.c_str(), nullptr, nothing);
   }
   say(to, "no getent");
 }
@@ -112,6 +114,17 @@ void become_getent(int to, const std::string& name) {
 // The room limits makes such a name space for --shm-size.
 void try_namespace(int to) {
   say(to, std::to_string(unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 ? 0 : errno));
+}
+
+// What is silent is silent as a whole: nothing below its mount point may be read.
+void add_silent_mounts(Machine& machine) {
+  const std::string mounts = machine.files.read("/proc/self/mounts", 1u << 20).value_or("");
+  std::vector<FolderAnswer>& folders = machine.facts.folders;
+  for (size_t i = 0, count = folders.size(); i < count; ++i) {
+    if (folders[i].has_answered) continue;
+    const std::string point = mount_point_of(mounts, folders[i].path);
+    if (!point.empty() && machine.may_read(point)) folders.push_back({.path = point});
+  }
 }
 
 }  // namespace
@@ -128,6 +141,17 @@ std::vector<std::string> parse_ahosts(const std::string& text) {
   return out;
 }
 
+std::string mount_point_of(const std::string& mounts, const std::string& path) {
+  std::string best;
+  for (const std::string& line : text_lines(mounts)) {
+    const size_t begin = line.find(' ') + 1;  // DEVICE POINT TYPE …; blanks are \040
+    const std::string point = line.substr(begin, line.find(' ', begin) - begin);
+    const bool is_above = path == point || path.starts_with(point + "/");
+    if (is_above && point.size() > best.size() && point != "/") best = point;
+  }
+  return best;
+}
+
 std::vector<std::string> folders_to_ask(const Machine& machine) {
   std::vector<std::string> out;
   const auto add = [&](const std::string& path) {
@@ -138,8 +162,10 @@ std::vector<std::string> folders_to_ask(const Machine& machine) {
   add(machine.directory);
   add(machine.temporary());
   add("/dev/shm");
-  for (const char* list : {"LD_LIBRARY_PATH", "PYTHONPATH"}) {
-    for (const std::string& path : path_list(machine.variables.get(list))) add(path);
+  for (const char* variable :
+       {"PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONUSERBASE", "CUDA_HOME",
+        "CUDA_PATH", "CUDA_ROOT", "NCCL_CONF_FILE", "NCCL_NET_PLUGIN"}) {
+    for (const std::string& path : path_list(machine.variables.get(variable))) add(path);
   }
   return out;
 }
@@ -178,6 +204,7 @@ Machine read_machine(Session& session) {
     answer.path = folders[i];
     facts.folders.push_back(std::move(answer));
   }
+  add_silent_mounts(out);
   if (const auto& hosts = answers[folders.size()]; hosts && *hosts != "no getent") {
     facts.own_addresses = parse_ahosts(*hosts);
   }
