@@ -89,22 +89,22 @@ std::vector<InterfaceAddress> matching(const std::string& list, const std::strin
 }
 
 // matchSubnet() for NCCL_COMM_ID, "10.0.0.1:1234" or "[fe80::1]:1234".
-std::vector<InterfaceAddress> in_subnet(const std::string& id,
-                                        const std::vector<InterfaceAddress>& addresses) {
+std::optional<InterfaceAddress> in_subnet(const std::string& id,
+                                          const std::vector<InterfaceAddress>& addresses) {
   const bool is_v6 = id.starts_with("[");
   const std::string text =
       is_v6 ? id.substr(1, id.find_first_of("%]") - 1) : id.substr(0, id.find(':'));
   std::array<uint8_t, 16> remote{};
-  if (inet_pton(is_v6 ? AF_INET6 : AF_INET, text.c_str(), remote.data()) != 1) return {};
+  if (inet_pton(is_v6 ? AF_INET6 : AF_INET, text.c_str(), remote.data()) != 1) return std::nullopt;
   for (const InterfaceAddress& address : addresses) {
     if (address.is_v6 != is_v6) continue;
     bool is_same = true;
     for (size_t i = 0; i < (is_v6 ? 16u : 4u); ++i) {
       is_same = is_same && ((address.bytes[i] ^ remote[i]) & address.mask[i]) == 0;
     }
-    if (is_same) return {address};
+    if (is_same) return address;
   }
-  return {};
+  return std::nullopt;
 }
 
 std::string value_of(const std::map<std::string, NcclSetting>& settings, const char* name) {
@@ -138,34 +138,58 @@ bool nccl_list_matches(const std::string& list, const std::string& name) {
   return Matcher(list).matches(name);
 }
 
+namespace {
+
+struct Found {
+  std::vector<InterfaceAddress> interfaces;
+  std::string why;
+};
+
+// ncclFindInterfaces() without a setting.
+Found found_by_name(const std::string& family, const std::vector<InterfaceAddress>& addresses,
+                    const NcclRules& rules) {
+  struct Step {
+    const char* list;
+    const char* why;
+  };
+  std::vector<Step> steps = {{"ib", "names with ib come first"}};
+  if (rules.virtual_bridges_last) {
+    steps.push_back({"^docker,lo,virbr", "all but docker*, lo* and virbr*"});
+  } else {
+    steps.push_back({"^docker,lo", "all but docker* and lo*"});
+  }
+  steps.push_back({"docker", "there is nothing but docker*"});
+  steps.push_back({"lo", "there is nothing but the loopback"});
+  if (rules.virtual_bridges_last) steps.push_back({"virbr", "there is nothing but virbr*"});
+  for (const Step& step : steps) {
+    auto found = matching(step.list, family, addresses, rules);
+    if (!found.empty()) return {std::move(found), step.why};
+  }
+  return {{}, "no interface has an address"};
+}
+
+}  // namespace
+
 NcclChoice nccl_interfaces(const std::map<std::string, NcclSetting>& settings,
                            const std::vector<InterfaceAddress>& addresses, const NcclRules& rules) {
   const std::string family = value_of(settings, "NCCL_SOCKET_FAMILY");
-  const auto find = [&](const char* list) { return matching(list, family, addresses, rules); };
-  // A name of one letter counts as none (strlen(env) > 1).
   const std::string named = value_of(settings, "NCCL_SOCKET_IFNAME");
-  if (named.size() > 1) {
-    return {matching(named, family, addresses, rules),
-            "NCCL_SOCKET_IFNAME=" + named + " of " + settings.at("NCCL_SOCKET_IFNAME").origin};
+  // A name of one letter counts as none (strlen(env) > 1).
+  const Found found =
+      named.size() > 1
+          ? Found{matching(named, family, addresses, rules),
+                  "NCCL_SOCKET_IFNAME=" + named + " of " + settings.at("NCCL_SOCKET_IFNAME").origin}
+          : found_by_name(family, addresses, rules);
+  NcclChoice out{.meeting = {}, .interfaces = found.interfaces, .why = found.why};
+  if (!found.interfaces.empty()) out.meeting = found.interfaces.front();
+  // bootstrapNetInit(): that address alone decides where ranks meet.
+  if (const std::string id = value_of(settings, "NCCL_COMM_ID"); !id.empty()) {
+    out.meeting = in_subnet(id, addresses);
+    out.why = (out.meeting ? "in the subnet of NCCL_COMM_ID="
+                           : "nothing is in the subnet of NCCL_COMM_ID=") +
+              id;
   }
-  if (auto found = find("ib"); !found.empty()) return {found, "names with ib come first"};
-  const std::string id = value_of(settings, "NCCL_COMM_ID");
-  if (id.size() > 1) {
-    if (auto found = in_subnet(id, addresses); !found.empty()) {
-      return {found, "in the subnet of NCCL_COMM_ID=" + id};
-    }
-  }
-  const char* others = rules.virtual_bridges_last ? "^docker,lo,virbr" : "^docker,lo";
-  if (auto found = find(others); !found.empty()) {
-    return {found, rules.virtual_bridges_last ? "all but docker*, lo* and virbr*"
-                                              : "all but docker* and lo*"};
-  }
-  if (auto found = find("docker"); !found.empty()) return {found, "there is nothing but docker*"};
-  if (auto found = find("lo"); !found.empty()) return {found, "there is nothing but the loopback"};
-  if (rules.virtual_bridges_last) {
-    if (auto found = find("virbr"); !found.empty()) return {found, "there is nothing but virbr*"};
-  }
-  return {{}, "no interface has an address"};
+  return out;
 }
 
 }  // namespace eb

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,11 +32,12 @@ struct NcclRules {
 /// `version`: 2.27.3; an empty one counts as new.
 NcclRules nccl_rules(const std::string& version);
 
-/// The interfaces that NCCL takes for its sockets, first the one that ranks meet over; empty when
-/// it would end with "no socket interface found".
+/// Which interfaces NCCL takes, and by which rule.
 struct NcclChoice {
-  std::vector<InterfaceAddress> interfaces;
-  std::string why;  ///< which rule led to it, in words
+  std::optional<InterfaceAddress>
+      meeting;  ///< ranks meet over it; nullopt: NCCL ends with an error
+  std::vector<InterfaceAddress> interfaces;  ///< for data, where it goes by TCP sockets
+  std::string why;                           ///< the rule that led to `meeting`, in words
 };
 NcclChoice nccl_interfaces(const std::map<std::string, NcclSetting>& settings,
                            const std::vector<InterfaceAddress>& addresses, const NcclRules& rules);

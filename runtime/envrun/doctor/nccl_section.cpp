@@ -26,18 +26,19 @@ void add_interface(const Machine& machine, const Settings& settings, const NcclR
                    Findings& out) {
   if (!machine.facts.addresses) return;  // the section "network" says so
   const NcclChoice choice = nccl_interfaces(settings, *machine.facts.addresses, rules);
-  if (choice.interfaces.empty()) {
+  if (!choice.meeting) {
     out.problem("interface", "none: NCCL ends with 'no socket interface found'", choice.why,
                 {"NCCL_SOCKET_IFNAME=NAME of an interface that 'envrun doctor network' lists, "
                  "unset it, or correct the file that it comes from"});
     return;
   }
-  const InterfaceAddress& first = choice.interfaces.front();
+  const InterfaceAddress& first = *choice.meeting;
   std::string text = first.name + " " + first.text + ", by the rule: " + choice.why;
-  if (choice.interfaces.size() > 1) {
-    std::vector<std::string> others;
-    for (size_t i = 1; i < choice.interfaces.size(); ++i)
-      others.push_back(choice.interfaces[i].name);
+  std::vector<std::string> others;
+  for (const InterfaceAddress& each : choice.interfaces) {
+    if (each.name != first.name) others.push_back(each.name);
+  }
+  if (!others.empty()) {
     text += "; sockets use " + list_text(others) + " too";
   }
   const std::string set =

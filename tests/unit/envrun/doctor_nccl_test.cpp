@@ -67,8 +67,12 @@ TEST_CASE("a setting finds or fails; one letter counts as none") {
   CHECK(with("NCCL_SOCKET_IFNAME", "e") == Names{"eth0", "eno1"});
   CHECK(with("NCCL_SOCKET_IFNAME", "ens").empty());
   CHECK(with("NCCL_SOCKET_FAMILY", "AF_INET6").empty());
-  CHECK(with("NCCL_COMM_ID", "10.1.0.200:1234") == Names{"eno1"});
-  CHECK(with("NCCL_COMM_ID", "10.77.0.200:1234") == Names{"eth0", "eno1"});
+  const auto meeting = [&](const char* id) {
+    return nccl_interfaces({{"NCCL_COMM_ID", {id, "environment"}}}, addresses, kNew).meeting;
+  };
+  CHECK(meeting("10.1.0.200:1234")->name == "eno1");
+  CHECK(!meeting("10.77.0.200:1234"));
+  CHECK(with("NCCL_COMM_ID", "10.1.0.200:1234") == Names{"eth0", "eno1"});
 }
 
 TEST_CASE("settings: the environment, then one file of the user, then /etc/nccl.conf") {
