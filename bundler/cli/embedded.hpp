@@ -16,6 +16,10 @@ Bytes embedded_launcher();
 /// compile_bytecode.py.
 std::string_view embedded_bytecode_script();
 
+enum class ModuleLanguage { kLua, kTcl };
+/// runtime/env/modulefiles: a module file with @NAME@ and so on to be filled in (module_files.hpp).
+std::string_view embedded_module_template(ModuleLanguage language);
+
 struct EmbeddedFile {
   std::string_view path;  ///< in the release
   Bytes content;

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "bundler/artifact/wheel.hpp"
 #include "bundler/cli/embedded.hpp"
+#include "bundler/cli/module_files.hpp"
 #include "bundler/cli/release_notes.hpp"
 #include "bundler/demand/cuda_libraries.hpp"
 #include "bundler/lock/sources.hpp"
@@ -76,11 +78,21 @@ void stage_artifact(const Lock& lock, const Artifact& artifact, const std::files
   }
 }
 
+/// Where a file of the overlay goes. "lib/python/" stands for the folder of the lock's Python;
+/// without a Python what would lie there is left out.
+std::optional<std::string> overlay_path(const Lock& lock, std::string_view path) {
+  constexpr std::string_view kPython = "lib/python/";
+  if (!path.starts_with(kPython)) return std::string(path);
+  if (lock.python.empty()) return {};
+  return "lib/python" + short_python(lock.python) + "/" + std::string(path.substr(kPython.size()));
+}
+
 void stage_overlay(const Lock& lock, Staging& staging) {
   const bool has_cuda = !lock.cuda.empty() || find_cuda_libraries(staging).has_gpu_content();
   for (const EmbeddedFile& file : embedded_overlay()) {
     if (file.needs_cuda && !has_cuda) continue;
-    staging.add_file(RelPath(file.path), file.content, file.executable, kOrigin);
+    const std::optional<std::string> path = overlay_path(lock, file.path);
+    if (path) staging.add_file(RelPath(*path), file.content, file.executable, kOrigin);
   }
 }
 
@@ -145,6 +157,7 @@ BytecodeResult stage_lock(const Lock& lock, const ObtainedArtifacts& artifacts,
   stage_wheel_licences(staging);
   stage_package_list(lock, staging);
   place_launchers_in(work, staging, events);
+  stage_module_files(lock, staging);
   for (const std::string& link : remove_dangling_links(staging)) {
     events.on(Note{"removed a link to nothing: " + link});
   }

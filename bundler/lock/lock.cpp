@@ -188,6 +188,10 @@ std::string encode_lock(const Lock& lock) {
     out.text("cuda", lock.cuda);
     out.text("min-driver", lock.min_driver);
   }
+  if (lock.module_conflicts) {
+    out.heading("[modules]");
+    out.list("conflict", *lock.module_conflicts);
+  }
   std::vector<Artifact> artifacts = lock.artifacts;
   std::sort(artifacts.begin(), artifacts.end(),
             [](const Artifact& a, const Artifact& b) { return order(a) < order(b); });
@@ -233,6 +237,10 @@ Lock parse_lock(std::string_view text, const std::string& name) {
     out.cuda = gpu->string("cuda").value_or("");
     out.min_driver = gpu->string("min-driver").value_or("");
     gpu->finish();
+  }
+  if (auto modules = top.table("modules")) {
+    out.module_conflicts = modules->strings("conflict");
+    modules->finish();
   }
   for (auto& table : top.tables("artifact")) out.artifacts.push_back(read_artifact(table));
   top.finish();

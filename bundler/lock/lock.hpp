@@ -50,6 +50,8 @@ struct Lock {
   std::string cuda;        ///< "" without CUDA
   std::string min_driver;
   std::vector<std::string> prune;  ///< glob patterns of paths left out of the release
+  /// Environment modules that exclude this one; nullopt: the usual ones.
+  std::optional<std::vector<std::string>> module_conflicts;
   /// What the manifest's author accepted, by the words that the artifacts use (NVIDIA's, say).
   std::vector<std::string> accepted_licences;
   std::vector<Artifact> artifacts;  ///< sorted by kind, name, version, file name

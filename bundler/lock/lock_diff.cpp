@@ -70,6 +70,7 @@ LockDiff diff_locks(const Lock& old_lock, const Lock& new_lock) {
   for (const auto& [key, artifact] : after) {
     if (before.count(key) == 0) out.added.push_back(*artifact);
   }
+  const std::vector<std::string> usual = {"the usual ones"};
   compare(out.settings, "name", old_lock.manifest_name, new_lock.manifest_name);
   compare(out.settings, "version", old_lock.version, new_lock.version);
   compare(out.settings, "platform", old_lock.platform, new_lock.platform);
@@ -80,6 +81,8 @@ LockDiff diff_locks(const Lock& old_lock, const Lock& new_lock) {
   compare(out.settings, "cuda", old_lock.cuda, new_lock.cuda);
   compare(out.settings, "min-driver", old_lock.min_driver, new_lock.min_driver);
   compare(out.settings, "prune", joined(old_lock.prune), joined(new_lock.prune));
+  compare(out.settings, "modules.conflict", joined(old_lock.module_conflicts.value_or(usual)),
+          joined(new_lock.module_conflicts.value_or(usual)));
   compare(out.settings, "accepted-licences", joined(old_lock.accepted_licences),
           joined(new_lock.accepted_licences));
   return out;

@@ -116,6 +116,7 @@ class LockRun {
     lock_.cuda = manifest_.cuda;
     lock_.min_driver = manifest_.min_driver;
     lock_.prune = manifest_.prune;
+    lock_.module_conflicts = manifest_.module_conflicts;
     lock_.accepted_licences = manifest_.accepted_licences;
     std::sort(lock_.accepted_licences.begin(), lock_.accepted_licences.end());
   }

@@ -127,6 +127,28 @@ void read_python(TableReader& top, Manifest& out) {
   python->finish();
 }
 
+// NAME or NAME/VERSION, in letters that no module file needs to quote.
+bool is_module_name(std::string_view name) {
+  return !name.empty() && name.front() != '-' && std::all_of(name.begin(), name.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("._+-/").find(c) != std::string_view::npos;
+  });
+}
+
+void read_modules(TableReader& top, Manifest& out) {
+  auto modules = top.table("modules");
+  if (!modules) return;
+  if (modules->has("conflict")) {
+    out.module_conflicts = modules->strings("conflict");
+    for (const auto& name : *out.module_conflicts) {
+      if (is_module_name(name)) continue;
+      throw modules->error("conflict", "not the name of a module: " + toml_string(name))
+          .hint("such as \"cuda\" or \"cuda/12.8\"");
+    }
+  }
+  modules->finish();
+}
+
 void read_gpu(TableReader& top, Manifest& out) {
   auto gpu = top.table("gpu");
   if (!gpu) return;
@@ -327,6 +349,7 @@ Manifest parse_manifest(std::string_view text, const std::string& file,
   read_base(top, out);
   read_python(top, out);
   read_gpu(top, out);
+  read_modules(top, out);
   read_licences(top, out);
   read_items(top, out);
   top.finish();

@@ -44,6 +44,9 @@ struct Manifest {
   std::vector<std::string> requirements;  ///< PEP 508, as `pip install` takes them
   std::string pylock;                     ///< path of a pylock.toml, as the manifest has it
 
+  /// Environment modules that exclude this one; nullopt: the usual ones (bundler/cli/module_files).
+  std::optional<std::vector<std::string>> module_conflicts;
+
   std::string cuda;        ///< 12.8
   std::string min_driver;  ///< as given, else the floor of the CUDA major version
 

@@ -13,6 +13,7 @@ enum class ExitCode : int {
   kOk = 0,
   kInternal = 1,
   kUsage = 2,
+  kWouldChange = 3,        ///< --check: nothing is wrong, and an install would change something
   kMalformed = 10,         ///< the bundle breaks a rule of FORMAT.md
   kUntrusted = 11,         ///< no acceptable signature, or a trust file that must not be believed
   kPolicy = 12,            ///< expired, older than what is installed, wrong architecture, licence

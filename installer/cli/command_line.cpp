@@ -36,7 +36,6 @@ constexpr struct {
     {"--key", "a publisher's key is given with --allowed-signers FILE or --trust SHA256:..."},
     {"--pubkey", "a publisher's key is given with --allowed-signers FILE or --trust SHA256:..."},
     {"--threads", "the number of workers is given with --jobs N"},
-    {"--check", "the plan alone is shown by --dry-run"},
     {"-n", "the plan alone is shown by --dry-run"},
     {"--silent", "less output is asked for with --quiet"},
     {"--deep", "every byte is read with --full"},

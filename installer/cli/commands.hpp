@@ -14,7 +14,9 @@ int install_command(const std::vector<std::string>& arguments, Environment& envi
 int check_command(const std::vector<std::string>& arguments, Environment& environment);
 int list_command(const std::vector<std::string>& arguments, Environment& environment);
 int info_command(const std::vector<std::string>& arguments, Environment& environment);
+int rollback_command(const std::vector<std::string>& arguments, Environment& environment);
 int verify_command(const std::vector<std::string>& arguments, Environment& environment);
+int stage_command(const std::vector<std::string>& arguments, Environment& environment);
 int uninstall_command(const std::vector<std::string>& arguments, Environment& environment);
 
 struct Command {
@@ -22,7 +24,8 @@ struct Command {
   int (*run)(const std::vector<std::string>&, Environment&);
 };
 inline constexpr Command kCommands[] = {
-    {"check", check_command}, {"info", info_command},           {"install", install_command},
-    {"list", list_command},   {"uninstall", uninstall_command}, {"verify", verify_command}};
+    {"check", check_command}, {"info", info_command},         {"install", install_command},
+    {"list", list_command},   {"rollback", rollback_command}, {"uninstall", uninstall_command},
+    {"stage", stage_command}, {"verify", verify_command}};
 
 }  // namespace eb

@@ -21,6 +21,8 @@ commands:
   info BUNDLE|PREFIX        what a bundle or a prefix holds, and who signed it
   verify BUNDLE|PREFIX      check a bundle, or what was installed
   check PREFIX              prove that the GPU stack works on this machine
+  rollback PREFIX           make the release before, or a named one, the active one
+  stage BUNDLE              install on a disk of this machine, for a job, and print where
   uninstall PREFIX          remove releases
   COMMAND --help            the options of a command
 
@@ -28,6 +30,7 @@ options:
   --prefix DIR              the folder to install into; an empty one, a new one, or a prefix
   --parents                 also make the folders above it
   --dry-run                 check everything, print the plan, change nothing
+  --check                   the same, and the exit code tells: 0 nothing to do, 3 would change
   --jobs N                  workers (default: the CPUs that may be used, at most 16)
   --max-bytes SIZE          refuse a bundle whose files are larger, for example 20G
   --allow-downgrade         accept a bundle that is older than what was installed
@@ -35,6 +38,10 @@ options:
   --gpu-check MODE          auto (default): test the GPU where there is one, and leave the release
                             inactive when that fails; require: fail without one; skip: do not test
   --time-limit SECONDS      longest that one step of the GPU check may take (default 900)
+  --layout eb               EasyBuild's folders: DIR/software/NAME/VERSION becomes the prefix, and
+                            the module files also lie in DIR/modules/all/NAME
+  --module-conflict LIST    modules that exclude this one, such as cuda,conda; none; default (what
+                            the bundle says). Kept for later installs into the prefix
   --json                    results as JSON, one record a line
   -q, --quiet               print errors only
   -v, --verbose             say more
@@ -55,7 +62,8 @@ constexpr char kTrustNote[] = R"(
 
 constexpr char kExamples[] = R"(
 exit codes:
-  0 done   1 internal   2 usage   10 bundle malformed   11 signature or trust
+  0 done   1 internal   2 usage   3 would change (--check)   10 bundle malformed
+  11 signature or trust
   12 policy (expired, older than installed, wrong architecture)   13 digest mismatch
   20 space or quota   21 input/output   22 busy   23 the file system cannot   24 permission
   30 driver missing or too old, or no code for this GPU   31 GPU check failed
@@ -143,6 +151,56 @@ example:
   srun --gres=gpu:1 envinstall check /opt/dl --gpu-check=require --json
 )";
 
+constexpr char kRollback[] =
+    R"(Makes a release that is installed the active one: the one that was active before, or the one that
+is named. One link changes; running programs keep the release that they started with.
+
+usage: envinstall rollback PREFIX [RELEASE] [OPTIONS]
+
+options:
+  --json                    one record
+  -q, --quiet               print errors only
+  -v, --verbose             say more
+  -h, --help                this text
+
+example:
+  envinstall list /opt/dl
+  envinstall rollback /opt/dl
+)";
+
+constexpr char kStage[] =
+    R"(Installs a bundle on a disk of this machine, for the jobs that run on it, and prints the prefix and
+nothing else. Where it is there already that takes no time, so every job and every task may call it.
+It goes into a folder of yours alone, DIR/envbundle-UID/RELEASE, the same for all your jobs.
+
+usage: envinstall stage BUNDLE [--to DIR|auto] [OPTIONS]
+       envinstall stage --remove BUNDLE|PREFIX [OPTIONS]
+
+options:
+  --to DIR                  a folder on a disk of this machine; auto (default): the first of
+                            $SLURM_TMPDIR, $LOCAL_SCRATCH, $TMPDIR, /local, /scratch/local, /tmp
+                            and, because it takes memory of the job, last of all /dev/shm, that
+                            programs may be started from, has room, and is on no server
+  --remove                  this job is done with it: the files go, unless another job of yours
+                            that has called 'stage' still runs here
+  --jobs N                  workers (default: the CPUs that may be used, at most 16)
+  --max-bytes SIZE          refuse a bundle whose files are larger, for example 20G
+  --wait SECONDS            how long to wait for another run on the same release (default 600)
+  --allowed-signers FILE    an OpenSSH allowed_signers file
+  --trust SHA256:...        the fingerprint of a key; may be given several times
+  --require-signatures N    how many different keys must have signed (default 1)
+  --json                    one record instead of the path
+  -q, --quiet               print the path and errors only
+  -v, --verbose             say more
+  -h, --help                this text
+
+The GPU is not tested: 'envinstall check' does that. The files are not forced to the disk; after the
+next boot of the machine they are made anew.
+
+example, one task a node in a job:
+  srun --ntasks-per-node=1 sh -c 'P=$(./envinstall stage -q b.bundle.zst) && $P/bin/python train.py'
+)";
+
 constexpr char kUninstall[] =
     R"(Removes a release: what its bundle brought, and nothing else. Files that somebody added are kept
 and named. The active release goes only as the last one, or with --all.
@@ -184,6 +242,8 @@ std::string help_text(const std::string& command, const std::string& anchors) {
   if (command == "list") return kList;
   if (command == "info") return kInfo;
   if (command == "verify") return kVerify;
+  if (command == "rollback") return kRollback;
+  if (command == "stage") return kStage;
   if (command == "uninstall") return kUninstall;
   return std::string(kInstall) + kTrustNote + anchors_text(anchors) + kExamples;
 }

@@ -4,7 +4,9 @@
 #include "installer/cli/commands.hpp"
 #include "installer/cli/gpu_check.hpp"
 #include "installer/cli/install_report.hpp"
+#include "installer/cli/module_options.hpp"
 #include "installer/cli/progress_printer.hpp"
+#include "installer/install/existing_release.hpp"
 #include "installer/install/install.hpp"
 #include "installer/install/size_text.hpp"
 
@@ -16,8 +18,10 @@ struct InstallArguments {
   InstallOptions install;
   TrustArguments trust;
   GpuCheckOptions check;
+  ModuleOptions modules;
   OutputOptions output;
   bool dry_run = false;
+  bool check_mode = false;  ///< as dry_run, and the exit code says whether anything would change
 
   bool parse(const std::vector<std::string>& arguments, Environment& environment);
 };
@@ -29,6 +33,7 @@ bool InstallArguments::parse(const std::vector<std::string>& arguments, Environm
   app.add_option("--prefix", install.prefix);
   app.add_flag("--parents", install.create_parents);
   app.add_flag("--dry-run", dry_run);
+  app.add_flag("--check", check_mode);
   app.add_flag("--allow-downgrade", install.allow_downgrade);
   app.add_option_function<std::string>("-j,--jobs", [this](const std::string& text) {
     install.jobs = parse_count("--jobs", text, 1, kMaxJobs);
@@ -41,6 +46,7 @@ bool InstallArguments::parse(const std::vector<std::string>& arguments, Environm
   });
   trust.add_to(app);
   check.add_to(app);
+  modules.add_to(app);
   output.add_to(app);
   if (!line.parse(arguments, environment)) return false;
   if (bundle.empty()) {
@@ -97,9 +103,15 @@ int install_command(const std::vector<std::string>& arguments, Environment& envi
     for (const AcceptedSignature& signature : opened->bundle.accepted()) {
       progress.line("verify", "signed by " + signer_text(signature, opened->trust));
     }
+    given.modules.apply(environment.sys, opened->bundle.index(), given.install);
     plan.emplace(plan_install(environment.sys, opened->bundle, host, given.install,
                               opened->source->is_stream(), progress));
     outlook.emplace(gpu_outlook(opened->bundle.index(), environment));
+    if (given.check_mode && plan->action != InstallAction::kInstall) {
+      // What the run itself would refuse.
+      require_intact(environment.sys, plan->prefix.dir.get(), plan->prefix.path, plan->release,
+                     opened->bundle, plan->workers.jobs, progress, environment.stop);
+    }
     if (plan->action != InstallAction::kNothing) require_fit(*outlook, given.check.mode);
     if (const std::string text = verdict_warning(outlook->verdict); !text.empty()) {
       progress.on(Warning{text});
@@ -110,9 +122,11 @@ int install_command(const std::vector<std::string>& arguments, Environment& envi
     if (error.code() != ExitCode::kUsage) error.hint("nothing was changed");
     throw;
   }
-  if (given.dry_run) {
+  if (given.dry_run || given.check_mode) {
     print_plan(*plan, *opened, *outlook, given.output, progress.warnings(), environment.out);
-    return 0;
+    const bool would_change = plan->action != InstallAction::kNothing;
+    return static_cast<int>(given.check_mode && would_change ? ExitCode::kWouldChange
+                                                             : ExitCode::kOk);
   }
   if (plan->action == InstallAction::kInstall) {
     progress.on(Note{count_text(plan->workers.jobs, "job", "jobs") + ", " +

@@ -6,6 +6,7 @@
 #include "installer/check/report_json.hpp"
 #include "installer/cli/progress_printer.hpp"
 #include "installer/cli/report_table.hpp"
+#include "installer/install/module_files.hpp"
 #include "installer/install/size_text.hpp"
 
 namespace eb {
@@ -37,6 +38,9 @@ std::vector<std::string> next_steps(const InstallReport& report, const Index& in
     out.push_back(". " + report.prefix + "/share/envbundle/activate.sh" +
                   (others.empty() ? "" : "   (bash, zsh; also " + others + ")"));
   }
+  if (const auto module = module_name(index)) {
+    out.push_back("module use " + report.prefix + "/" + kModuleDir + " && module load " + *module);
+  }
   return out;
 }
 
@@ -56,9 +60,13 @@ void print_plan(const InstallPlan& plan, const OpenedBundle& opened, const GpuOu
                 std::ostream& out) {
   static constexpr const char* kNames[] = {"install", "activate", "none"};
   if (output.json) {
-    Json record = {{"record", "plan"},           {"action", kNames[static_cast<int>(plan.action)]},
-                   {"release", plan.release},    {"id", plan.id},
-                   {"prefix", plan.prefix.path}, {"creates_prefix", !plan.prefix.exists}};
+    Json record = {{"record", "plan"},
+                   {"action", kNames[static_cast<int>(plan.action)]},
+                   {"changed", plan.action != InstallAction::kNothing},
+                   {"release", plan.release},
+                   {"id", plan.id},
+                   {"prefix", plan.prefix.path},
+                   {"creates_prefix", !plan.prefix.exists}};
     record.update(totals_json(plan.totals));
     record.update(Json{{"needed_bytes", plan.space.need.bytes},
                        {"available_bytes", plan.space.free_bytes},
@@ -109,6 +117,7 @@ void print_report(const FinishedInstall& done, GpuCheckMode mode, const OutputOp
     static constexpr const char* kNames[] = {"installed", "activated", "none"};
     Json record = {{"record", "install"},
                    {"action", kNames[static_cast<int>(report.action)]},
+                   {"changed", report.action != InstallAction::kNothing},
                    {"release", report.release},
                    {"id", report.id},
                    {"prefix", report.prefix}};

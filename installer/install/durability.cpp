@@ -96,6 +96,8 @@ Durability judge_durability(uint64_t statfs_type, const Host& host) {
       out.promise = "handed to the server and acknowledged (" + out.file_system + ")";
       break;
   }
+  out.is_server = is_known && kind == Kind::kServer;
+  out.is_memory = kind == Kind::kMemory;
   if (!is_known) out.promise = "every file synced (" + out.file_system + ")";
   return out;
 }

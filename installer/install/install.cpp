@@ -7,9 +7,9 @@
 #include <new>
 
 #include "installer/base/error.hpp"
+#include "installer/install/existing_release.hpp"
 #include "installer/install/publish.hpp"
 #include "installer/install/receipt.hpp"
-#include "installer/install/release_check.hpp"
 #include "installer/install/release_lock.hpp"
 #include "installer/install/small_file.hpp"
 #include "installer/install/stage.hpp"
@@ -99,6 +99,7 @@ class InstallRun {
   void finish_nothing() {
     Prefix prefix = make_prefix(sys_, std::move(plan_.prefix));
     make_top_links(sys_, prefix, bundle_.index(), events_);
+    make_module_files(prefix);
     remove_leftovers(sys_, prefix, host_, {}, nonce_, events_);
   }
 
@@ -115,13 +116,17 @@ class InstallRun {
       return;
     }
     remove_leftovers(sys_, *prefix_, host_, plan_.release, nonce_, events_);
+    if (!plan_.space_is_certain) {
+      check_space(read_space(sys_, prefix_->root.get(), bundle_, path_), bundle_,
+                  options_.max_bytes, path_);
+    }
     stage_.emplace(sys_, *prefix_, plan_.release, nonce_);
     const UnpackOptions unpack_options{plan_.workers.jobs, stage_->probe(host_, events_),
-                                       !plan_.durability.by_syncfs};
+                                       options_.durable && !plan_.durability.by_syncfs};
     unpack(sys_, source_, bundle_, *stage_, unpack_options, events_, stop_);
     write_bundle_files();
     stop_.check();
-    sync();
+    if (options_.durable) sync();
     stop_.check();
     const PublishResult result =
         publish(sys_, *prefix_, *stage_, plan_.release, nonce_, &is_published_);
@@ -171,42 +176,13 @@ class InstallRun {
     events_.on(PhaseFinished{"sync", seconds_since(begin)});
   }
 
-  // A release that is there is used as it is only when nothing of it is missing or of another size.
   void check_existing(int root) {
-    const std::string where = path_ + "/" + kReleasesDir + "/" + plan_.release;
-    const std::string below = std::string(kReleasesDir) + "/" + plan_.release;
-    const Fd release =
-        open_at(sys_, root, below.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, where);
-    const std::string index_path = std::string(kBundleDir) + "/" + kIndexFile;
-    const std::vector<std::byte> index =
-        read_file_at(sys_, release.get(), index_path.c_str(), bundle_.index_bytes().size(),
-                     where + "/" + index_path);
-    std::string problem;
-    if (index != bundle_.index_bytes()) {
-      problem = index_path + ": is not the bundle's";
-    } else {
-      const ReleaseCheckOptions options{
-          .contents = false, .added = false, .jobs = plan_.workers.jobs};
-      const ReleaseCheck check =
-          check_release(sys_, release.get(), where, bundle_.index(), options, events_, stop_);
-      if (!check.differences.empty()) {
-        const Difference& first = check.differences.front();
-        problem = first.path + ": " + first.detail;
-        if (check.differences.size() > 1) {
-          problem += ", and " + std::to_string(check.differences.size() - 1) + " more";
-        }
-      }
-    }
-    if (problem.empty()) return;
-    throw Error(ExitCode::kDigestMismatch, "the release is installed, but damaged")
-        .where(where)
-        .why(problem)
-        .hint("see all of it: envinstall verify " + path_)
-        .hint("remove it with 'envinstall uninstall' and install the bundle again");
+    require_intact(sys_, root, path_, plan_.release, bundle_, plan_.workers.jobs, events_, stop_);
   }
 
   void activate() {
     make_top_links(sys_, *prefix_, bundle_.index(), events_);
+    make_module_files(*prefix_);
     flip_current(sys_, *prefix_, plan_.release, nonce_, &is_current_);
     drop_top_links(sys_, prefix_->root.get(), &bundle_.index());
     raise_floor();
@@ -215,6 +191,11 @@ class InstallRun {
                    " id " + plan_.id + " signer " + bundle_.accepted().front().fingerprint +
                    " uid " + std::to_string(host_.uid) +
                    (options_.allow_downgrade ? " with --allow-downgrade" : ""));
+  }
+
+  void make_module_files(const Prefix& prefix) {
+    keep_module_choice(sys_, prefix, options_.modules);
+    refresh_module_files(sys_, prefix, plan_.release, events_);
   }
 
   void raise_floor() {

@@ -1,8 +1,26 @@
 #include "installer/install/install_plan.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 namespace eb {
+namespace {
+
+bool has_stages(Sys& sys, const PrefixView& view) {
+  if (!view.exists) return false;
+  const int fd =
+      sys.openat(view.dir.get(), kStateDir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+  if (fd < 0) return false;
+  const Fd state(sys, fd);
+  std::vector<DirEntry> entries;
+  sys.list(fd, &entries);
+  return std::ranges::any_of(entries, [](const DirEntry& entry) {
+    return entry.name.starts_with("stage-") || entry.name.starts_with("trash-");
+  });
+}
+
+}  // namespace
 
 InstallPlan plan_install(Sys& sys, const VerifiedBundle& bundle, const Host& host,
                          const InstallOptions& options, bool is_stream, EventSink& events) {
@@ -27,7 +45,12 @@ InstallPlan plan_install(Sys& sys, const VerifiedBundle& bundle, const Host& hos
     check_writable(sys, plan.prefix, plan.space, host);
   }
   if (plan.action == InstallAction::kInstall) {
-    check_space(plan.space, bundle, options.max_bytes, plan.prefix.path);
+    // Where another run is at it, or was killed, its files take the room that is asked for here:
+    // install() looks again when it has the lock and has tidied up.
+    plan.space_is_certain = !has_stages(sys, plan.prefix);
+    if (plan.space_is_certain) {
+      check_space(plan.space, bundle, options.max_bytes, plan.prefix.path);
+    }
   }
   return plan;
 }

@@ -9,6 +9,7 @@
 #include "installer/install/durability.hpp"
 #include "installer/install/floor.hpp"
 #include "installer/install/frame_pipeline.hpp"
+#include "installer/install/module_files.hpp"
 #include "installer/install/prefix.hpp"
 #include "installer/install/preflight.hpp"
 
@@ -21,6 +22,9 @@ struct InstallOptions {
   unsigned jobs = 0;            ///< 0 = as many as may run at once
   uint64_t max_bytes = 0;       ///< of files; 0 = no limit
   unsigned wait_seconds = 600;  ///< for another run that works on the same release
+  ModuleChoice modules;
+  /// False where nobody counts on the files after the machine's next boot: nothing is synced then.
+  bool durable = true;
   /// Called when the release is published and before `current` names it. What it throws leaves the
   /// release where it is, not active. May be empty.
   std::function<void(const Prefix& prefix, const std::string& release)> before_activation;
@@ -40,6 +44,7 @@ struct InstallPlan {
   PrefixView prefix;  ///< holds the descriptor that the install will use
   IndexTotals totals;
   SpaceReport space;
+  bool space_is_certain = true;  ///< false: other runs' files lie there, so it was not judged
   WorkerBudget workers;
   Durability durability;
   Floor floor;

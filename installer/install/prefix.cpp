@@ -304,7 +304,10 @@ void unmake_prefix(Sys& sys, Prefix& prefix) noexcept {
     std::vector<DirEntry> entries;
     if (sys.list(state, &entries) < 0) return;
     for (const DirEntry& entry : entries) {
-      if (entry.name != kMarkerFile && entry.name != "log" && entry.name != "floor") return;
+      if (entry.name != kMarkerFile && entry.name != "log" && entry.name != "floor" &&
+          entry.name != "modules") {
+        return;
+      }
     }
     for (const DirEntry& entry : entries) sys.unlinkat(state, entry.name.c_str(), 0);
   }

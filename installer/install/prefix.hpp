@@ -15,7 +15,7 @@ inline constexpr char kStateDir[] = ".envinstall";
 inline constexpr char kReleasesDir[] = "releases";
 inline constexpr char kCurrentLink[] = "current";
 /// What a release has of these gets a link at the top of the prefix.
-inline constexpr const char* kTopLinks[] = {"bin", "etc", "lib", "modulefiles", "share"};
+inline constexpr const char* kTopLinks[] = {"bin", "etc", "lib", "share"};
 
 /// What stands at a path, looked at without changing anything.
 struct PrefixView {

@@ -8,6 +8,7 @@
 #include "installer/base/error.hpp"
 #include "installer/install/check_files.hpp"
 #include "installer/install/floor.hpp"
+#include "installer/install/module_files.hpp"
 #include "installer/install/publish.hpp"
 #include "installer/install/release_check.hpp"
 #include "installer/install/release_lock.hpp"
@@ -48,7 +49,8 @@ std::vector<std::string> choose(const PrefixView& view, const UninstallOptions& 
         .where(view.path + "/" + kReleasesDir + "/" + name)
         .why("the prefix also has " + std::to_string(view.releases.size() - 1) +
              " other, and nothing would be active")
-        .hint("make another one active first by installing its bundle, or give --all");
+        .hint("make another one active first: envinstall rollback " + view.path +
+              "; or give --all");
   }
   return {name};
 }
@@ -144,6 +146,7 @@ UninstallReport uninstall(Sys& sys, PrefixView view, const UninstallOptions& opt
     stop.check();
     report.removed.push_back(run.remove(release));
   }
+  refresh_module_files(sys, run.prefix(), takes_all ? "" : current.value_or(""), events);
   if (takes_all) report.prefix_is_empty = run.remove_state();
   return report;
 }

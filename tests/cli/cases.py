@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -151,7 +152,9 @@ def mistake_interrupted(shop):
     shop.run(program, bundle(shop), "--prefix", "p", "--quiet")
     data = bundle(shop, "second").read_bytes()
     reader, writer = os.pipe()
-    os.write(writer, data[: len(data) - 64])
+    # A thread, because the pipe holds less than the bundle.
+    feeder = threading.Thread(target=os.write, args=(writer, data[: len(data) - 64]), daemon=True)
+    feeder.start()
 
     def wait(process):
         deadline = time.monotonic() + 20
@@ -162,6 +165,7 @@ def mistake_interrupted(shop):
 
     shop.run(program, "-", "--prefix", "p", stdin=reader, interrupt_after=wait)
     os.close(reader)
+    feeder.join(timeout=20)
     os.close(writer)
     left = sorted(p.name for p in shop.path("p/.envinstall").glob("stage-*"))
     assert not left, left
@@ -198,13 +202,19 @@ def install_quiet_json_and_plan(shop):
 def install_upgrade_and_after(shop):
     program = installer(shop)
     shop.run(program, bundle(shop), "--prefix", "p", "--quiet")
+    first = shop.path("p/current").readlink().name
     shop.run(program, bundle(shop, "second"), "--prefix", "p")
-    shop.run(program, "list", "p")
+    shop.run(program, "list", "p", sort=True)
+    shop.run(program, "rollback", "p")
+    shop.run(program, "rollback", "p")
+    shop.run(program, "rollback", "p", "nothing")
     shop.run(program, "verify", "p", "--full")
     shop.path("p/current/share/doc/readme").write_text("changed")
     shop.path("p/current/share/extra").write_text("added")
     shop.path("p/current/share/empty").unlink()
     shop.run(program, "verify", "p", "--full")
+    # One by one, because the order of --all is that of the IDs.
+    shop.run(program, "uninstall", "p", first)
     shop.run(program, "uninstall", "p", "--all")
     shop.run(program, "list", "p")
 
@@ -283,8 +293,9 @@ def help_case(program, *command):
 
 
 for _program, _commands in {
-    "envinstall": ("check", "list", "info", "verify", "uninstall"),
+    "envinstall": ("check", "list", "info", "stage", "verify", "rollback", "uninstall"),
     "envbundle": ("lock", "fetch", "build", "inspect", "verify", "keygen", "sign"),
+    "envrun": ("shell", "sshd", "completion", "man"),
 }.items():
     help_case(_program)
     for _command in _commands:

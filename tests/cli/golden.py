@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Golden output of the two programs, as real processes: exact messages, exact exit codes.
+"""Golden output of the programs, as real processes: exact messages, exact exit codes.
 
-    tests/cli/golden.py --envbundle PROGRAM --envinstall PROGRAM [--accept] [CASE ...]
+    tests/cli/golden.py --envbundle PROGRAM --envinstall PROGRAM --envrun PROGRAM [--accept] [CASE ...]
 
 Each case of cases.py runs in a fresh folder; what it printed, stream by stream, with its exit code, is compared with
 golden/CASE.txt. What differs between runs (folders, times, IDs, keys, versions of the machine) is replaced by <WORDS>
@@ -53,8 +53,10 @@ class Shop:
     def path(self, name: str) -> pathlib.Path:
         return self.scratch / name
 
-    def run(self, program: str, *arguments, cwd=None, stdin=None, keep=True, interrupt_after=None, environment=None):
-        """Runs PROGRAM (a name in `programs` or a path) to its end, without a terminal."""
+    def run(self, program: str, *arguments, cwd=None, stdin=None, keep=True, interrupt_after=None, environment=None,
+            sort=False):
+        """Runs PROGRAM (a name in `programs` or a path) to its end, without a terminal. `sort`: its lines come in the
+        order of release IDs, which change with the project."""
         argv = [str(self.programs.get(program, program)), *map(str, arguments)]
         process = subprocess.Popen(
             argv, cwd=cwd or self.scratch, env=self.environment | (environment or {}),
@@ -66,6 +68,8 @@ class Shop:
             process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
         result = Run([program, *map(str, arguments)], process.returncode, stdout.decode(), stderr.decode())
+        if sort:
+            result.stdout = "".join(sorted(result.stdout.splitlines(True)))
         if keep:
             self.record.append(result)
         return result
@@ -141,6 +145,11 @@ class Shop:
             (r'_bytes":\d+', '_bytes":<NUMBER>'),
             (r"\b\d[\d.,]* (bytes|[kMGT]?B)\b", "<SIZE>"),
             (r"\b\d+ available", "<NUMBER> available"),
+            (r"(expected <SIZE>, got) \d+", r"\1 <NUMBER>"),
+            # What every release gets of ours grows with the project.
+            (r"\b\d+ (files?|folders?|needed|frames?)\b", r"<NUMBER> \1"),
+            (r"(?m)^(files +)\d+", r"\1<NUMBER>"),
+            (r'"(files|directories|removed_files|entries|bytes)":\d+', r'"\1":<NUMBER>'),
             (r"(on disk|in memory|every file synced) \([^)]*\)(: (survives a power loss|gone after a reboot))?", "<DURABILITY>"),
         ):
             text = re.sub(pattern, word, text)
@@ -178,12 +187,14 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--envbundle", required=True, type=pathlib.Path)
     options.add_argument("--envinstall", required=True, type=pathlib.Path)
+    options.add_argument("--envrun", required=True, type=pathlib.Path)
     options.add_argument("--accept", action="store_true")
     options.add_argument("cases", nargs="*")
     args = options.parse_args()
     import cases
 
-    programs = {"envbundle": args.envbundle.resolve(), "envinstall": args.envinstall.resolve()}
+    programs = {"envbundle": args.envbundle.resolve(), "envinstall": args.envinstall.resolve(),
+                "envrun": args.envrun.resolve()}
     chosen = args.cases or list(cases.CASES)
     passed = failed = 0
     shared = pathlib.Path(tempfile.mkdtemp(prefix="golden-shared-"))

@@ -33,6 +33,7 @@ LAYERS = {  # room -> what its sources may include, besides itself (DESIGN: "the
     "installer/cli": ["installer/base", "installer/format", "installer/install", "installer/driver", "installer/check"],
     "runtime/launcher": [],
     "runtime/gpu": [],
+    "runtime/metrics": ["installer/base"],
     # What envrun asks of a machine (drivers, GPUs, files of the kernel) is what the installer asks.
     "runtime/envrun": ["installer/base", "installer/driver", "installer/format"],
 }

@@ -62,10 +62,14 @@ int dispatch(const std::vector<std::string>& arguments, World& world) {
     world.out << "envrun " << EB_VERSION << "\n";
     return 0;
   }
-  Session session{world, find_place(world.sys, world.executable), tree.limits};
-  for (size_t i = 0; i < subcommands().size(); ++i) {
-    if (tree.app.got_subcommand(subcommands()[i].name)) return tree.actions[i](session);
+  const auto chosen = std::ranges::find_if(
+      subcommands(), [&](const Subcommand& each) { return tree.app.got_subcommand(each.name); });
+  const bool is_chosen = chosen != subcommands().end();
+  Session session{world, {}, tree.limits};
+  if (!is_chosen || !chosen->stands_anywhere) {
+    session.place = find_place(world.sys, world.executable);
   }
+  if (is_chosen) return tree.actions[static_cast<size_t>(chosen - subcommands().begin())](session);
   if (has_program) return run_given_program(session, rest);
   world.err << tree.app.help();
   return static_cast<int>(ExitCode::kUsage);
@@ -89,6 +93,7 @@ CommandTree::CommandTree() : app(kDescription, "envrun") {
   app.require_subcommand(0, 1);
   for (const Subcommand& each : subcommands()) {
     CLI::App* sub = app.add_subcommand(each.name, each.summary);
+    sub->footer("");  // not the program's own, which CLI11 hands down
     if (each.passes_rest_on) {
       // Also --help is the program's.
       sub->set_help_flag();

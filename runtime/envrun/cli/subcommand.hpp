@@ -13,6 +13,8 @@ struct Subcommand {
   /// Everything after the name is the program's, not ours: in CLI::App::remaining().
   bool passes_rest_on;
   Action (*add)(CLI::App& app);
+  /// It works outside of a release too, with an empty Session::place.
+  bool stands_anywhere = false;
 };
 
 /// In the order of the help text.

@@ -65,6 +65,16 @@ std::string lock_with(const std::string& fields) {
 
 const std::string kDigest = "sha256 = \"" + std::string(64, 'a') + "\"\n";
 
+TEST_CASE("conflicts of the module are none, some, or not said") {
+  Lock lock = sample_lock();
+  CHECK(encode_lock(lock).find("[modules]") == std::string::npos);
+  CHECK(parse_lock(encode_lock(lock), "x.lock") == lock);
+  lock.module_conflicts = std::vector<std::string>{};
+  CHECK(parse_lock(encode_lock(lock), "x.lock") == lock);
+  lock.module_conflicts = {"cuda", "conda"};
+  CHECK(parse_lock(encode_lock(lock), "x.lock") == lock);
+}
+
 TEST_CASE("a lock survives encode and parse, byte for byte") {
   const Lock lock = sample_lock();
   const std::string text = encode_lock(lock);

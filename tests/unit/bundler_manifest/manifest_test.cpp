@@ -58,6 +58,22 @@ TEST_CASE("a whole manifest") {
   CHECK(m.items[2].destination.empty());
 }
 
+TEST_CASE("conflicts of the module") {
+  const std::string rest = "[base]\nsuite = \"bookworm\"\npackages = [\"git\"]\n";
+  const auto parse = [&](const std::string& text) {
+    return parse_manifest(kHead + kTarget + rest + text, "x.toml", ".");
+  };
+  CHECK(parse("").module_conflicts == std::nullopt);
+  CHECK(parse("[modules]\nconflict = []\n").module_conflicts == std::vector<std::string>{});
+  CHECK(parse("[modules]\nconflict = [\"cuda/12.8\", \"conda\"]\n").module_conflicts ==
+        std::vector<std::string>{"cuda/12.8", "conda"});
+  for (const char* bad : {"a b", "", "$x", "-f", "a\\\"b"}) {
+    const auto error = thrown_error(
+        [&] { parse("[modules]\nconflict = [\"" + std::string(bad) + "\"]\n"); });
+    CHECK(error.code() == ExitCode::kInvalidLock);
+  }
+}
+
 TEST_CASE("a manifest extends another file, and a change there is a change") {
   const TempDir dir;
   const std::string shared = kTarget +
@@ -91,7 +107,7 @@ TEST_CASE("mistakes get line, column and the nearest key") {
        "x.toml, line 7, column 3", "", "did you mean 'file'?"},
       {kHead + "zzzzzz = 1\n" + kTarget + "[[folder]]\npath = \"p\"\n", "unknown key 'zzzzzz'",
        "x.toml, line 3, column 1", "",
-       "known here: base, extends, file, folder, gpu, licences, name, python, tar, target, "
+       "known here: base, extends, file, folder, gpu, licences, modules, name, python, tar, target, "
        "version"},
       {"name = \"x\"\n", "missing key 'version'", "x.toml, line 1, column 1", "", ""},
       {"name = \"X y\"\nversion = \"1\"\n", "'name' is not a name for a release: \"X y\"",

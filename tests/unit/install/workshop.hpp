@@ -90,6 +90,15 @@ inline void fill_tree(const fs::path& root, const std::string& text = "one") {
     write_text(root / "lib/many" / ("m" + std::to_string(i) + ".py"),
                noise.substr(static_cast<size_t>(i) * 10, 1500));
   }
+  const std::string module =
+      "# made for envinstall\nset above \"3\"\nset below \"\"\n"
+      "set conflicts \"cuda\"\nset layout \"\"\n# " +
+      text + "\n";
+  write_text(root / "modulefiles/sample" / text, "#%Module1.0\n" + module);
+  write_text(root / "modulefiles/sample" / (text + ".lua"),
+             "-- made for envinstall\nlocal below = \"\"\n");
+  write_text(root / "share/envbundle/modulerc",
+             "#%Module1.0\nmodule-version sample/" + text + " default\n");
   fs::create_directories(root / "etc/empty");
   fs::create_symlink("libbig.so.1", root / "lib/libbig.so");
   fs::create_symlink("../lib/pkg", root / "share/pkg");
