@@ -136,7 +136,7 @@ class Sandbox:
         shutil.copytree(REPOSITORY / "packaging/ansible", self.home / "ansible")
         self.variables |= {"ANSIBLE_LOCAL_TEMP": str(self.home / ".t"), "ANSIBLE_REMOTE_TEMP": str(self.home / ".r"),
                            "ANSIBLE_TRANSPORT": "local", "ANSIBLE_NOCOLOR": "1",
-                           "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
+                           "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3"}
 
     def close(self):
         for leave in reversed(self.leave):
