@@ -13,7 +13,8 @@ constexpr char kDescription[] =
     "No root, no container; works inside and outside of a Slurm job.";
 constexpr char kFooter[] =
     "exit codes: those of the program; 2 usage, 23 the machine cannot do that, 24 permission,\n"
-    "  30 no such GPU, 126 the program cannot be started, 127 there is no such program\n"
+    "  30 no such GPU, 126 the program cannot be started, 127 there is no such program,\n"
+    "  137 ended by --memory (a message says so) or by another SIGKILL\n"
     "examples:\n"
     "  envrun -- python train.py\n"
     "  envrun --gpus device=0,1 --memory 32g --shm-size 8g -- python train.py\n"
@@ -81,15 +82,18 @@ CommandTree::CommandTree() : app(kDescription, "envrun") {
   app.footer(kFooter);
   app.set_help_flag("-h,--help", "show this text");
   app.add_flag("--version", version, "show the version");
-  app.add_option(
-         "--gpus", limits.gpus,
-         "GPUs to use, of those that there are: all, a number, device=0,1, UUIDs, MIG UUIDs")
+  app.add_option("--gpus", limits.gpus,
+                 "GPUs to use, of those that the job has: all, none, a number, device=0,1, UUIDs, "
+                 "MIG UUIDs")
       ->type_name("WHICH");
-  app.add_option("--memory", limits.memory, "end the program when it uses more memory: 32g")
+  app.add_option("--memory", limits.memory,
+                 "end the program and all that it started when they use more memory: 32g")
       ->type_name("SIZE");
   app.add_option("--shm-size", limits.shm_size, "make sure of that much shared memory: 8g")
       ->type_name("SIZE");
-  app.add_option("--cpus", limits.cpus, "CPUs to use, of those that there are")->type_name("N");
+  app.add_option("--cpus", limits.cpus,
+                 "CPUs to use, of those that the job has: a number, or a list such as 0-7,16")
+      ->type_name("N");
   app.require_subcommand(0, 1);
   for (const Subcommand& each : subcommands()) {
     CLI::App* sub = app.add_subcommand(each.name, each.summary);

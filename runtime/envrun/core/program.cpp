@@ -1,6 +1,7 @@
 #include "runtime/envrun/core/program.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +27,9 @@ extern "C" void pass_on(int signal, siginfo_t* info, void*) {
   if (child_pid > 0 && !from_terminal) kill(static_cast<pid_t>(child_pid), signal);
   errno = saved;
 }
+
+// SIGCHLD only has to interrupt a pause.
+extern "C" void wake_up(int, siginfo_t*, void*) {}
 
 constexpr std::array kPassedOn = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCONT};
 
@@ -58,6 +62,12 @@ int start_here(const Program& program, char* const* arguments, char* const* vari
 class PassedOnSignals {
  public:
   PassedOnSignals() {
+    // Where the parent ignores SIGCHLD, the kernel would not keep exit codes.
+    struct sigaction waking {};
+    waking.sa_sigaction = wake_up;
+    waking.sa_flags = SA_SIGINFO | SA_RESTART;
+    sigemptyset(&waking.sa_mask);
+    sigaction(SIGCHLD, &waking, &child_before_);
     for (size_t i = 0; i < kPassedOn.size(); ++i) {
       struct sigaction action {};
       action.sa_sigaction = pass_on;
@@ -72,12 +82,48 @@ class PassedOnSignals {
   PassedOnSignals(const PassedOnSignals&) = delete;
   PassedOnSignals& operator=(const PassedOnSignals&) = delete;
   void restore() const {
+    sigaction(SIGCHLD, &child_before_, nullptr);
     for (size_t i = 0; i < kPassedOn.size(); ++i) sigaction(kPassedOn[i], &before_[i], nullptr);
   }
 
  private:
   std::array<struct sigaction, kPassedOn.size()> before_{};
+  struct sigaction child_before_ {};
 };
+
+// Until the child has ended; returns its status. SIGCHLD must be blocked, so that none comes
+// between the look and the pause.
+int watch_program(const Program& program, pid_t child) {
+  sigset_t awake;
+  sigprocmask(SIG_SETMASK, nullptr, &awake);
+  sigdelset(&awake, SIGCHLD);
+  bool is_file_gone = false;
+  for (;;) {
+    int status = 0;
+    pid_t ended = 0;
+    while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
+      if (ended == child) return status;
+    }
+    if (ended < 0 && errno == ECHILD) return 0;  // somebody else waited for it
+    const WatchPause pause = program.watch(child);
+    const auto ms = pause.at_most.count();
+    const timespec timeout{.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    pollfd file{.fd = is_file_gone ? -1 : pause.fd, .events = POLLPRI, .revents = 0};
+    if (ppoll(&file, 1, &timeout, &awake) > 0) {
+      // Only reading arms it again. A file that is gone would end every pause at once.
+      std::array<char, 256> content{};
+      is_file_gone = pread(pause.fd, content.data(), content.size(), 0) < 0;
+    }
+  }
+}
+
+int wait_for_program(const Program& program, pid_t child) {
+  if (program.watch) return watch_program(program, child);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
 
 }  // namespace
 
@@ -119,10 +165,13 @@ int run_program(const Program& program) {
   }
   const int fork_error = errno;
   child_pid = child > 0 ? child : 0;
-  sigprocmask(SIG_SETMASK, &before, nullptr);
+  sigset_t meanwhile = before;
+  if (program.watch) sigaddset(&meanwhile, SIGCHLD);
+  sigprocmask(SIG_SETMASK, &meanwhile, nullptr);
   close(failure[1]);
   if (child < 0) {
     close(failure[0]);
+    sigprocmask(SIG_SETMASK, &before, nullptr);
     return report_start_failure(program.path, fork_error);
   }
   int start_error = 0;
@@ -130,10 +179,9 @@ int run_program(const Program& program) {
   do told = read(failure[0], &start_error, sizeof start_error);
   while (told < 0 && errno == EINTR);
   close(failure[0]);
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+  const int status = wait_for_program(program, child);
   child_pid = 0;
+  sigprocmask(SIG_SETMASK, &before, nullptr);
   if (told == sizeof start_error) return report_start_failure(program.path, start_error);
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
@@ -150,7 +198,7 @@ std::string find_program(Sys& sys, const std::string& name, const std::string& p
   for (size_t begin = 0; begin < all.size();) {
     const size_t end = all.find(':', begin);
     const std::string directory = all.substr(begin, end - begin);
-    const std::string candidate = (directory.empty() ? "." : directory) + "/" + name;
+    std::string candidate = (directory.empty() ? "." : directory) + "/" + name;
     if (is_program(candidate)) return candidate;
     begin = end + 1;
   }

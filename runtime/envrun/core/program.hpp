@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -13,6 +14,12 @@ namespace eb {
 inline constexpr int kCannotStart = 126;
 inline constexpr int kNotFound = 127;
 
+/// How long a watcher can do without a look at its program.
+struct WatchPause {
+  std::chrono::milliseconds at_most;
+  int fd = -1;  ///< also no longer than until this file changes (POLLPRI of poll(2)); -1 = none
+};
+
 /// What to start.
 struct Program {
   std::string path;                    ///< of the file; no search
@@ -22,6 +29,10 @@ struct Program {
   /// async-signal-safe calls where `run` is used; its result is 0 or an errno that ends the start.
   /// May be empty.
   std::function<int()> before = {};
+  /// run alone: called in this process once the program (its process ID) runs, and after each pause
+  /// as long as it does. Children that fell to this process (a subreaper) are waited for meanwhile.
+  /// May be empty; does not throw.
+  std::function<WatchPause(pid_t)> watch = {};
 };
 
 /// Replaces this process by the program. Returns only when that fails: prints why to stderr and
