@@ -24,7 +24,8 @@ void add_ports(const HostFiles& files, const std::string& device, Fabric& out) {
   for (const std::string& port : files.names(folder + "/ports")) {
     const auto number = number_of(port);
     if (!number) continue;
-    const std::string at = folder + "/ports/" + port;
+    std::string at = folder + "/ports/";
+    at += port;
     out.ports.push_back({.device = device,
                          .port = static_cast<unsigned>(*number),
                          .driver = driver,
@@ -72,7 +73,9 @@ std::string host_library(const Machine& machine, const std::string& soname) {
   for (const std::string& folder :
        {std::string("/lib/") + kMultiarch, std::string("/usr/lib/") + kMultiarch,
         std::string("/lib64"), std::string("/usr/lib64")}) {
-    if (files.exists(folder + "/" + soname)) return folder + "/" + soname;
+    std::string path = folder + "/";
+    path += soname;
+    if (files.exists(path)) return path;
   }
   return {};
 }

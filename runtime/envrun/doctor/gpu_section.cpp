@@ -70,7 +70,7 @@ void add_nodes(const DriverProbe& probe, Findings& out) {
 // The probe looks for the driver's library there.
 std::optional<std::string> readable_library_path(const Machine& machine) {
   const auto value = machine.variables.find("LD_LIBRARY_PATH");
-  if (!value) return value;
+  if (!value) return std::nullopt;
   std::string out;
   for (const std::string& folder : path_list(*value)) {
     if (machine.may_read(folder)) out.append(out.empty() ? "" : ":").append(folder);

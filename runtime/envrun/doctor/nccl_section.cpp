@@ -157,7 +157,8 @@ void add_plugin(const Machine& machine, const Settings& settings, bool is_needed
   std::string passed_by;
   if (!is_path) {
     for (const std::string& folder : path_list(machine.variables.get("LD_LIBRARY_PATH"))) {
-      const std::string path = folder + "/" + soname;
+      std::string path = folder + "/";
+      path += soname;
       if (machine.may_read(path) && machine.files.exists(path)) passed_by = path;
       if (!passed_by.empty()) break;
     }

@@ -53,8 +53,11 @@ void add_interfaces(const Machine& machine, Findings& out) {
     }
     // A node with a bridge a container would fill the screen.
     if (++shown > 24) continue;
-    const std::string link = link_text(machine.files, name);
-    out.note(name, addresses + (link.empty() ? "" : " (" + link + ")"));
+    std::string text = addresses;
+    if (const std::string link = link_text(machine.files, name); !link.empty()) {
+      text.append(" (").append(link).append(")");
+    }
+    out.note(name, text);
   }
   if (shown > 24) out.note("interfaces", std::to_string(shown - 24) + " more with an address");
   if (bare > 0) out.note("interfaces", std::to_string(bare) + " more without an address");

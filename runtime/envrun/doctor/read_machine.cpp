@@ -192,6 +192,7 @@ Machine read_machine(Session& session) {
 
   const std::vector<std::string> folders = folders_to_ask(out);
   std::vector<Question> questions;
+  questions.reserve(folders.size() + 2);
   for (const std::string& folder : folders) {
     questions.emplace_back(
         [path = world.root + folder](int to) { say(to, folder_text(ask_folder(path))); });
