@@ -1,6 +1,7 @@
 #include "installer/base/sys.hpp"
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -47,6 +48,11 @@ class RealSys final : public Sys {
     return or_errno(::fstatat(dir, path, out, flags));
   }
   int fstatfs(int fd, struct statfs* out) override { return or_errno(::fstatfs(fd, out)); }
+  int get_quota(int fd, QuotaKind kind, uint32_t id, struct dqblk* out) override {
+    constexpr long kQuotactlFd = 443;  // the same on every architecture; glibc has no name for it
+    const int type = kind == QuotaKind::kUser ? USRQUOTA : GRPQUOTA;
+    return or_errno(static_cast<int>(::syscall(kQuotactlFd, fd, QCMD(Q_GETQUOTA, type), id, out)));
+  }
   int faccessat(int dir, const char* path, int mode) override {
     return or_errno(::faccessat(dir, path, mode, 0));
   }
@@ -55,6 +61,9 @@ class RealSys final : public Sys {
   }
   int symlinkat(const char* target, int dir, const char* path) override {
     return or_errno(::symlinkat(target, dir, path));
+  }
+  int linkat(int from_dir, const char* from, int to_dir, const char* to) override {
+    return or_errno(::linkat(from_dir, from, to_dir, to, 0));
   }
   ssize_t readlinkat(int dir, const char* path, char* buffer, size_t size) override {
     return or_errno(::readlinkat(dir, path, buffer, size));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <sys/quota.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/types.h>
@@ -17,6 +18,8 @@ struct DirEntry {
   std::string name;
   unsigned char type = DT_UNKNOWN;
 };
+
+enum class QuotaKind { kUser, kGroup };
 
 /// The seam: every file-system call of the installer goes through here, so that a test can fail the
 /// n-th one, cut it short, lose its reply or stop the process at it (FAULTS §5).
@@ -43,9 +46,12 @@ class Sys {
   virtual int fstat(int fd, struct stat* out) = 0;
   virtual int fstatat(int dir, const char* path, struct stat* out, int flags) = 0;
   virtual int fstatfs(int fd, struct statfs* out) = 0;
+  /// Q_GETQUOTA of a user or group on the file system of `fd` (quotactl_fd(2), Linux 5.14).
+  virtual int get_quota(int fd, QuotaKind kind, uint32_t id, struct dqblk* out) = 0;
   virtual int faccessat(int dir, const char* path, int mode) = 0;
   virtual int mkdirat(int dir, const char* path, mode_t mode) = 0;
   virtual int symlinkat(const char* target, int dir, const char* path) = 0;
+  virtual int linkat(int from_dir, const char* from, int to_dir, const char* to) = 0;
   virtual ssize_t readlinkat(int dir, const char* path, char* buffer, size_t size) = 0;
   virtual int renameat(int from_dir, const char* from, int to_dir, const char* to) = 0;
   virtual int unlinkat(int dir, const char* path, int flags) = 0;

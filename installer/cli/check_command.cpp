@@ -5,6 +5,7 @@
 #include "installer/cli/command_line.hpp"
 #include "installer/cli/commands.hpp"
 #include "installer/cli/gpu_check.hpp"
+#include "installer/cli/image_root.hpp"
 #include "installer/cli/progress_printer.hpp"
 #include "installer/install/prefix.hpp"
 #include "installer/install/release_check.hpp"
@@ -75,7 +76,7 @@ int check_command(const std::vector<std::string>& arguments, Environment& enviro
   CheckedRelease checked{
       .prefix = view.path, .release = chosen_release(given, view), .id = {}, .folder = {}};
   const std::string below = std::string(kReleasesDir) + "/" + checked.release;
-  checked.folder = view.path + "/" + below;
+  const std::string folder = view.path + "/" + below;
   checked.is_active = checked.release == view.current;
   const Index index =
       read_release_index(environment.sys, view.dir.get(), below, view.path, &checked.id);
@@ -83,6 +84,12 @@ int check_command(const std::vector<std::string>& arguments, Environment& enviro
   if (given.check.mode == GpuCheckMode::kSkip) {
     print_outlook(outlook, checked, given.output.json, environment.out);
     return 0;
+  }
+  checked.folder = reachable_root(folder, environment);
+  if (checked.folder.empty()) {
+    throw Error(ExitCode::kUnsupportedFs, "the image can be seen in a namespace only")
+        .where(folder)
+        .hint(image_hint(folder, view.path));
   }
   const Fd state = open_dir_at(environment.sys, view.dir.get(), kStateDir, view.path);
   checked.state_dir = state.get();

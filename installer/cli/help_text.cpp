@@ -31,6 +31,8 @@ options:
   --parents                 also make the folders above it
   --dry-run                 check everything, print the plan, change nothing
   --check                   the same, and the exit code tells: 0 nothing to do, 3 would change
+  --as-image                one compressed file instead of many small ones: for Lustre, GPFS and the
+                            like, and for quotas by number of files
   --jobs N                  workers (default: the CPUs that may be used, at most 16)
   --max-bytes SIZE          refuse a bundle whose files are larger, for example 20G
   --allow-downgrade         accept a bundle that is older than what was installed

@@ -3,6 +3,7 @@
 #include "installer/cli/command_line.hpp"
 #include "installer/cli/commands.hpp"
 #include "installer/cli/gpu_check.hpp"
+#include "installer/cli/image_root.hpp"
 #include "installer/cli/install_report.hpp"
 #include "installer/cli/module_options.hpp"
 #include "installer/cli/progress_printer.hpp"
@@ -34,6 +35,7 @@ bool InstallArguments::parse(const std::vector<std::string>& arguments, Environm
   app.add_flag("--parents", install.create_parents);
   app.add_flag("--dry-run", dry_run);
   app.add_flag("--check", check_mode);
+  app.add_flag_callback("--as-image", [this] { install.form = ReleaseForm::kImage; });
   app.add_flag("--allow-downgrade", install.allow_downgrade);
   app.add_option_function<std::string>("-j,--jobs", [this](const std::string& text) {
     install.jobs = parse_count("--jobs", text, 1, kMaxJobs);
@@ -74,10 +76,23 @@ std::function<void(const Prefix&, const std::string&)> gate(const GpuCheckOption
   }
   return [=, &options, &outlook, &host, &environment, &events](const Prefix& prefix,
                                                                const std::string& release) {
+    const std::string folder = prefix.at(kReleasesDir) + "/" + release;
+    const std::string root = reachable_root(folder, environment);
+    if (root.empty() && options.mode == GpuCheckMode::kRequire) {
+      throw Error(ExitCode::kSmokeTest, "the GPU check could not test a GPU")
+          .where(folder)
+          .why("the image can be seen in a namespace only")
+          .hint(image_hint(folder, prefix.path));
+    }
+    if (root.empty()) {
+      events.on(Warning{"the GPU was not tested: the image can be seen in a namespace only; " +
+                        image_hint(folder, prefix.path)});
+      return;
+    }
     const CheckedRelease checked{.prefix = prefix.path,
                                  .release = release,
                                  .id = id,
-                                 .folder = prefix.at(kReleasesDir) + "/" + release,
+                                 .folder = root,
                                  .is_install = true,
                                  .state_dir = prefix.state.get()};
     kept->emplace(check_release_gpu(checked, outlook, options, host, environment, events));

@@ -44,6 +44,24 @@ std::vector<std::string> next_steps(const InstallReport& report, const Index& in
   return out;
 }
 
+// Empty for a tree: that is what everybody expects.
+std::string form_text(ReleaseForm form, uint64_t files, uint64_t image_bytes) {
+  if (form == ReleaseForm::kTree) return {};
+  return "image: " + count_text(files, "file", "files") + " instead of a tree" +
+         (image_bytes > 0 ? ", " + size_text(image_bytes) : std::string());
+}
+
+void add_advice_row(ReportTable& table, ReleaseForm form, const FormAdvice& advice) {
+  if (advice.recommended == ReleaseForm::kImage && form == ReleaseForm::kTree) {
+    table.row("advice", advice.why + ": --as-image installs it as one file");
+  }
+}
+
+Json form_json(ReleaseForm form, const FormAdvice& advice) {
+  return {
+      {"is", form_name(form)}, {"recommended", form_name(advice.recommended)}, {"why", advice.why}};
+}
+
 // What is known of the GPU after the install: the check's result, or why there was none.
 std::string check_text(const FinishedInstall& done, GpuCheckMode mode) {
   if (!done.outlook.demand.needs_gpu()) return {};
@@ -72,6 +90,7 @@ void print_plan(const InstallPlan& plan, const OpenedBundle& opened, const GpuOu
                        {"available_bytes", plan.space.free_bytes},
                        {"needed_inodes", plan.space.need.inodes},
                        {"available_inodes", plan.space.free_inodes},
+                       {"form", form_json(plan.form, plan.advice)},
                        {"jobs", plan.workers.jobs},
                        {"memory_bytes", plan.workers.memory_bytes},
                        {"current", plan.prefix.current ? Json(*plan.prefix.current) : Json()},
@@ -97,6 +116,8 @@ void print_plan(const InstallPlan& plan, const OpenedBundle& opened, const GpuOu
                             (plan.space.counts_inodes ? std::to_string(plan.space.free_inodes)
                                                       : std::string("no fixed number")) +
                             " available");
+    table.row("form", form_text(plan.form, plan.outside.size() + 1, 0));
+    add_advice_row(table, plan.form, plan.advice);
     table.row("work", count_text(plan.workers.jobs, "job", "jobs") + ", " +
                           size_text(plan.workers.memory_bytes) + " of memory");
     table.row("durable", plan.durability.promise);
@@ -122,6 +143,9 @@ void print_report(const FinishedInstall& done, GpuCheckMode mode, const OutputOp
                    {"id", report.id},
                    {"prefix", report.prefix}};
     record.update(totals_json(report.totals));
+    record["form"] = form_json(report.form, report.advice);
+    record["form"]["files"] = report.held_files;
+    if (report.image_bytes > 0) record["form"]["image_bytes"] = report.image_bytes;
     record.update(Json{{"seconds", report.seconds},
                        {"previous", report.previous ? Json(*report.previous) : Json()},
                        {"signers", signers_json(opened.bundle, opened.trust)},
@@ -151,6 +175,10 @@ void print_report(const FinishedInstall& done, GpuCheckMode mode, const OutputOp
   table.row("content", content_text(report.totals) + (report.action == InstallAction::kInstall
                                                           ? ", in " + duration_text(report.seconds)
                                                           : std::string()));
+  table.row("form", form_text(report.form, report.held_files, report.image_bytes));
+  if (report.action == InstallAction::kInstall) {
+    add_advice_row(table, report.form, report.advice);
+  }
   if (report.action != InstallAction::kNothing && report.previous) {
     table.row("current", current_text(report.previous, report.release));
   }

@@ -11,6 +11,7 @@
 #include "installer/cli/report_table.hpp"
 #include "installer/install/bundle_check.hpp"
 #include "installer/install/frame_pipeline.hpp"
+#include "installer/install/image_check.hpp"
 #include "installer/install/prefix.hpp"
 #include "installer/install/receipt.hpp"
 #include "installer/install/release_check.hpp"
@@ -94,8 +95,8 @@ class PrefixVerification {
     ReleaseCheckOptions options;
     options.contents = given_.full;
     options.jobs = given_.jobs != 0 ? given_.jobs : std::min(host_.cpus, kMaxDefaultJobs);
-    const ReleaseCheck check = check_release(environment_.sys, dir.get(), where, index, options,
-                                             progress_, environment_.stop);
+    const ReleaseCheck check = check_installed(environment_.sys, dir.get(), where, index, options,
+                                               progress_, environment_.stop);
     print(release, signer, check);
     return check.differences.empty();
   }

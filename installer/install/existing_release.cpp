@@ -4,6 +4,7 @@
 
 #include "installer/base/error.hpp"
 #include "installer/base/file.hpp"
+#include "installer/install/image_check.hpp"
 #include "installer/install/prefix.hpp"
 #include "installer/install/receipt.hpp"
 #include "installer/install/release_check.hpp"
@@ -25,7 +26,7 @@ void require_intact(Sys& sys, int root, const std::string& path, const std::stri
   } else {
     const ReleaseCheckOptions options{.contents = false, .added = false, .jobs = jobs};
     const ReleaseCheck check =
-        check_release(sys, dir.get(), where, bundle.index(), options, events, stop);
+        check_installed(sys, dir.get(), where, bundle.index(), options, events, stop);
     if (!check.differences.empty()) {
       const Difference& first = check.differences.front();
       problem = first.path + ": " + first.detail;

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "installer/base/error.hpp"
+#include "installer/base/worker_pool.hpp"
 #include "installer/install/existing_release.hpp"
 #include "installer/install/publish.hpp"
 #include "installer/install/receipt.hpp"
@@ -14,6 +15,7 @@
 #include "installer/install/small_file.hpp"
 #include "installer/install/stage.hpp"
 #include "installer/install/unpack.hpp"
+#include "installer/install/unpack_image.hpp"
 
 namespace eb {
 namespace {
@@ -68,13 +70,22 @@ class InstallRun {
     report.prefix = path_;
     report.previous = previous_;
     report.totals = plan_.totals;
+    report.form = plan_.form;
+    report.held_files = own_index().entries.size() + (is_image() ? 1 : 0);
+    report.image_bytes = image_.size_bytes;
+    report.advice = plan_.advice;
     report.durability = plan_.durability;
     report.seconds = seconds_since(begin);
     return report;
   }
 
  private:
+  bool is_image() const { return plan_.form == ReleaseForm::kImage; }
+  /// What the release has as files of its own.
+  const Index& own_index() const { return is_image() ? outer_ : bundle_.index(); }
+
   void work() {
+    if (is_image()) outer_ = outer_index(bundle_.index(), plan_.outside);
     if (action_ == InstallAction::kNothing) {
       check_existing(plan_.prefix.dir.get());
       finish_nothing();
@@ -98,7 +109,7 @@ class InstallRun {
   // Also repairs what a run that was killed after the flip left undone.
   void finish_nothing() {
     Prefix prefix = make_prefix(sys_, std::move(plan_.prefix));
-    make_top_links(sys_, prefix, bundle_.index(), events_);
+    make_top_links(sys_, prefix, own_index(), events_);
     make_module_files(prefix);
     remove_leftovers(sys_, prefix, host_, {}, nonce_, events_);
   }
@@ -117,13 +128,19 @@ class InstallRun {
     }
     remove_leftovers(sys_, *prefix_, host_, plan_.release, nonce_, events_);
     if (!plan_.space_is_certain) {
-      check_space(read_space(sys_, prefix_->root.get(), bundle_, path_), bundle_,
-                  options_.max_bytes, path_);
+      check_space(read_space(sys_, prefix_->root.get(), bundle_, plan_.image_outside(), path_),
+                  bundle_, options_.max_bytes, path_);
     }
     stage_.emplace(sys_, *prefix_, plan_.release, nonce_);
     const UnpackOptions unpack_options{plan_.workers.jobs, stage_->probe(host_, events_),
                                        options_.durable && !plan_.durability.by_syncfs};
-    unpack(sys_, source_, bundle_, *stage_, unpack_options, events_, stop_);
+    if (is_image()) {
+      image_ = unpack_image(sys_, source_, bundle_, *stage_, plan_.outside, unpack_options, events_,
+                            stop_);
+      finish_image();
+    } else {
+      unpack(sys_, source_, bundle_, *stage_, unpack_options, events_, stop_);
+    }
     write_bundle_files();
     stop_.check();
     if (options_.durable) sync();
@@ -135,6 +152,25 @@ class InstallRun {
       check_existing(prefix_->root.get());
       action_ = InstallAction::kActivate;
     }
+  }
+
+  // Its digest is computed while the disk takes it: half of the two costs nothing.
+  void finish_image() {
+    const auto begin = Clock::now();
+    const std::string where = stage_->where() + "/" + kImageFile;
+    events_.on(PhaseStarted{"hash", image_.size_bytes, "bytes"});
+    for_each_parallel(2, plan_.workers.jobs, [&](size_t half) {
+      if (half == 0) {
+        image_.digest = hash_file(sys_, stage_->fd(), kImageFile, where, stop_);
+        return;
+      }
+      if (!plan_.durability.by_syncfs) return;  // it is synced already
+      const Fd fd = open_at(sys_, stage_->fd(), kImageFile, O_RDONLY | O_NOFOLLOW, 0, where);
+      if (const int r = sys_.fsync(fd.get()); r < 0) {
+        throw system_error(-r, "cannot make the image durable", where);
+      }
+    });
+    events_.on(PhaseFinished{"hash", seconds_since(begin)});
   }
 
   void write_bundle_files() {
@@ -156,6 +192,10 @@ class InstallRun {
     write_file(dir.get(), kIndexFile, bundle_.index_bytes(), where);
     write_file(dir.get(), kSignaturesFile, bundle_.signature_bytes(), where);
     write_file(dir.get(), kReceiptFile, as_bytes(text), where);
+    if (is_image()) {
+      const std::string record = encode_image_record(image_);
+      write_file(dir.get(), kImageRecordFile, as_bytes(record), where);
+    }
   }
 
   void write_file(int dir, const char* name, Bytes data, const std::string& folder) {
@@ -171,7 +211,7 @@ class InstallRun {
   void sync() {
     const auto begin = Clock::now();
     events_.on(PhaseStarted{"sync", 0, "files"});
-    make_durable(sys_, stage_->fd(), bundle_.index(), plan_.durability, !plan_.durability.by_syncfs,
+    make_durable(sys_, stage_->fd(), own_index(), plan_.durability, !plan_.durability.by_syncfs,
                  plan_.workers.jobs, stage_->where());
     events_.on(PhaseFinished{"sync", seconds_since(begin)});
   }
@@ -181,10 +221,10 @@ class InstallRun {
   }
 
   void activate() {
-    make_top_links(sys_, *prefix_, bundle_.index(), events_);
+    make_top_links(sys_, *prefix_, own_index(), events_);
     make_module_files(*prefix_);
     flip_current(sys_, *prefix_, plan_.release, nonce_, &is_current_);
-    drop_top_links(sys_, prefix_->root.get(), &bundle_.index());
+    drop_top_links(sys_, prefix_->root.get(), &own_index());
     raise_floor();
     append_log(sys_, prefix_->state.get(), host_.now,
                (action_ == InstallAction::kInstall ? "installed " : "activated ") + plan_.release +
@@ -250,6 +290,8 @@ class InstallRun {
   EventSink& events_;
   const StopFlag& stop_;
   const std::string nonce_;
+  Index outer_;        ///< in image form: what lies beside the image
+  ImageRecord image_;  ///< of an image that this run made
   InstallAction action_;
   const std::optional<std::string> previous_;
   const std::string path_;

@@ -18,6 +18,10 @@ struct InstallReport {
   std::string prefix;                   ///< absolute
   std::optional<std::string> previous;  ///< what was current before
   IndexTotals totals;
+  ReleaseForm form = ReleaseForm::kTree;
+  uint64_t held_files = 0;   ///< what the release has as files, folders and links
+  uint64_t image_bytes = 0;  ///< size of the image; 0 in tree form, and where none was made
+  FormAdvice advice;
   double seconds = 0;
   Durability durability;
 };

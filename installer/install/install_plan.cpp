@@ -28,6 +28,11 @@ InstallPlan plan_install(Sys& sys, const VerifiedBundle& bundle, const Host& hos
   plan.release = bundle.release_name();
   plan.id = bundle.id().hex();
   plan.totals = totals(bundle.index());
+  plan.form = options.form;
+  if (plan.form == ReleaseForm::kImage) {
+    plan.release = image_release_name(plan.release);
+    plan.outside = outside_paths(bundle.index());
+  }
   plan.prefix = look_at_prefix(sys, options.prefix, host.home, options.create_parents);
   if (plan.prefix.exists) {
     plan.floor = read_floor(sys, plan.prefix.dir.get(), plan.prefix.releases);
@@ -38,8 +43,13 @@ InstallPlan plan_install(Sys& sys, const VerifiedBundle& bundle, const Host& hos
   plan.action = !is_there                             ? InstallAction::kInstall
                 : plan.prefix.current == plan.release ? InstallAction::kNothing
                                                       : InstallAction::kActivate;
-  plan.space = read_space(sys, plan.prefix.dir.get(), bundle, plan.prefix.path);
+  plan.space =
+      read_space(sys, plan.prefix.dir.get(), bundle, plan.image_outside(), plan.prefix.path);
+  if (plan.action == InstallAction::kInstall) {
+    plan.space.quota = read_quota(sys, plan.prefix.dir.get(), host);
+  }
   plan.durability = judge_durability(plan.space.fs_type, host);
+  plan.advice = advise_form(plan.space, plan.durability);
   plan.workers = choose_workers(bundle.index(), options.jobs, host.cpus, is_stream);
   if (plan.action != InstallAction::kNothing) {
     check_writable(sys, plan.prefix, plan.space, host);

@@ -8,7 +8,9 @@
 #include "installer/format/verified_bundle.hpp"
 #include "installer/install/durability.hpp"
 #include "installer/install/floor.hpp"
+#include "installer/install/form_advice.hpp"
 #include "installer/install/frame_pipeline.hpp"
+#include "installer/install/image_form.hpp"
 #include "installer/install/module_files.hpp"
 #include "installer/install/prefix.hpp"
 #include "installer/install/preflight.hpp"
@@ -19,8 +21,9 @@ struct InstallOptions {
   std::string prefix;
   bool create_parents = false;
   bool allow_downgrade = false;
-  unsigned jobs = 0;            ///< 0 = as many as may run at once
-  uint64_t max_bytes = 0;       ///< of files; 0 = no limit
+  unsigned jobs = 0;       ///< 0 = as many as may run at once
+  uint64_t max_bytes = 0;  ///< of files; 0 = no limit
+  ReleaseForm form = ReleaseForm::kTree;
   unsigned wait_seconds = 600;  ///< for another run that works on the same release
   ModuleChoice modules;
   /// False where nobody counts on the files after the machine's next boot: nothing is synced then.
@@ -43,11 +46,20 @@ struct InstallPlan {
   std::string id;
   PrefixView prefix;  ///< holds the descriptor that the install will use
   IndexTotals totals;
+  ReleaseForm form = ReleaseForm::kTree;
+  std::vector<std::string> outside;  ///< in image form: what lies beside the image
+  FormAdvice advice;
   SpaceReport space;
   bool space_is_certain = true;  ///< false: other runs' files lie there, so it was not judged
   WorkerBudget workers;
   Durability durability;
   Floor floor;
+
+  /// As read_space() asks: how many files lie beside the image; nullopt for a tree.
+  std::optional<uint64_t> image_outside() const {
+    if (form != ReleaseForm::kImage) return std::nullopt;
+    return outside.size();
+  }
 };
 
 /// Runs every check that needs no writing, in this order: policy, prefix, space. Throws Error.

@@ -45,7 +45,7 @@ std::string refuse_disk(Sys& sys, const std::string& path, const VerifiedBundle&
   if (fd < 0) return std::strerror(-fd);
   const Fd dir(sys, fd);
   if (sys.faccessat(fd, ".", W_OK | X_OK) < 0) return "it may not be written";
-  const SpaceReport space = read_space(sys, fd, bundle, path);
+  const SpaceReport space = read_space(sys, fd, bundle, std::nullopt, path);
   const Durability kind = judge_durability(space.fs_type, host);
   if (space.is_read_only) return "it is read-only";
   if (space.is_noexec) return "it is mounted noexec";

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "installer/base/events.hpp"
@@ -8,6 +9,7 @@
 #include "installer/install/floor.hpp"
 #include "installer/install/host.hpp"
 #include "installer/install/prefix.hpp"
+#include "installer/install/quota.hpp"
 
 namespace eb {
 
@@ -26,10 +28,15 @@ struct SpaceNeed {
   uint64_t inodes = 0;
 };
 SpaceNeed space_need(const VerifiedBundle& bundle, uint64_t block_size);
+/// The same in image form, of which `outside` are the files beside the image. How well the content
+/// compresses is known from the bundle: an image is at most so much larger than that.
+SpaceNeed image_space_need(const VerifiedBundle& bundle, uint64_t block_size, uint64_t outside);
 
 /// What the file system below `dir` says of itself.
 struct SpaceReport {
   SpaceNeed need;
+  uint64_t tree_inodes = 0;  ///< files, folders and links of the release in tree form
+  std::optional<QuotaLeft> quota;
   uint64_t free_bytes = 0;
   uint64_t free_inodes = 0;  ///< 0 where the file system does not count them
   bool counts_inodes = false;
@@ -37,7 +44,9 @@ struct SpaceReport {
   bool is_noexec = false;
   bool is_read_only = false;
 };
-SpaceReport read_space(Sys& sys, int dir, const VerifiedBundle& bundle, const std::string& where);
+/// With an `image` of so many outside files, what that needs.
+SpaceReport read_space(Sys& sys, int dir, const VerifiedBundle& bundle,
+                       std::optional<uint64_t> image, const std::string& where);
 
 /// Throws Error: kNoSpace with what is needed and what there is, also beyond `max_bytes` (0 = no
 /// limit); kUnsupportedFs for a read-only or noexec mount; kPermission where the prefix cannot be

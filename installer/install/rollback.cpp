@@ -7,6 +7,7 @@
 
 #include "installer/base/error.hpp"
 #include "installer/install/floor.hpp"
+#include "installer/install/image_check.hpp"
 #include "installer/install/module_files.hpp"
 #include "installer/install/publish.hpp"
 #include "installer/install/release_check.hpp"
@@ -50,16 +51,19 @@ std::string choose(Sys& sys, const PrefixView& view, const std::optional<std::st
       .hint("name one: envinstall rollback " + view.path + " " + others.front());
 }
 
-// As an install that finds its release there: whole by size and mode, or not to be used.
+// As an install that finds its release there: whole by size and mode, or not to be used. Returns
+// the index of what it has as files.
 Index check_whole(Sys& sys, const PrefixView& view, const std::string& release, const Host& host,
                   EventSink& events, const StopFlag& stop, std::string* id) {
   const std::string below = std::string(kReleasesDir) + "/" + release;
   const std::string where = view.path + "/" + below;
-  Index index = read_release_index(sys, view.dir.get(), below, view.path, id);
+  const Index index = read_release_index(sys, view.dir.get(), below, view.path, id);
   const Fd folder =
       open_at(sys, view.dir.get(), below.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, where);
   const ReleaseCheckOptions options{.contents = false, .added = false, .jobs = host.cpus};
-  const ReleaseCheck check = check_release(sys, folder.get(), where, index, options, events, stop);
+  Index own;
+  const ReleaseCheck check =
+      check_installed(sys, folder.get(), where, index, options, events, stop, &own);
   if (!check.differences.empty()) {
     const Difference& first = check.differences.front();
     throw Error(ExitCode::kDigestMismatch, "the release is damaged")
@@ -68,7 +72,7 @@ Index check_whole(Sys& sys, const PrefixView& view, const std::string& release, 
         .hint("see all of it: envinstall verify " + view.path + " " + release)
         .hint("nothing was changed");
   }
-  return index;
+  return own;
 }
 
 }  // namespace

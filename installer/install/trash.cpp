@@ -11,6 +11,7 @@
 #include "installer/format/container.hpp"
 #include "installer/format/index.hpp"
 #include "installer/install/directory_cache.hpp"
+#include "installer/install/image_form.hpp"
 #include "installer/install/receipt.hpp"
 
 namespace eb {
@@ -131,6 +132,22 @@ std::optional<Index> read_index(Sys& sys, int trash, const std::string& where) {
   }
 }
 
+// What the release has as files: of one in image form the image, and what lies beside it.
+std::optional<Index> read_own_index(Sys& sys, int trash, const std::string& where) {
+  std::optional<Index> own = read_index(sys, trash, where);
+  if (!own) return std::nullopt;
+  try {
+    const auto record = read_image_record(sys, trash, ".", where);
+    if (!record) return own;
+    own = outer_index(*own, record->outside);
+  } catch (const Error&) {
+    // Every name beside the image is one of the tree, too.
+  }
+  const Entry image{.path = RelPath(kImageFile), .digest = {}, .target = {}};
+  own->entries.insert(std::ranges::upper_bound(own->entries, image.path, {}, &Entry::path), image);
+  return own;
+}
+
 }  // namespace
 
 bool is_generated_file(std::string_view path) {
@@ -146,7 +163,7 @@ TrashResult empty_trash(Sys& sys, const Prefix& prefix, const std::string& trash
   {
     const Fd dir = open_dir_at(sys, prefix.state.get(), trash.c_str(), where);
     TrashRun run(sys, dir.get(), where);
-    if (const std::optional<Index> index = read_index(sys, dir.get(), where)) {
+    if (const std::optional<Index> index = read_own_index(sys, dir.get(), where)) {
       for (const Entry& entry : index->entries) {
         if (entry.type != EntryType::kDirectory) {
           run.remove_file(entry.path.parent(), std::string(entry.path.name()));
@@ -159,13 +176,15 @@ TrashResult empty_trash(Sys& sys, const Prefix& prefix, const std::string& trash
       }
       if (run.result.left_count > 0 && run.only_nfs) return run.result;
       // The index goes last: as long as it is there, an interrupted removal can be taken up again.
-      for (const char* name : {kReceiptFile, kSignaturesFile, kIndexFile}) {
+      for (const char* name : {kReceiptFile, kSignaturesFile, kImageRecordFile, kIndexFile}) {
         run.remove_file(kBundleDir, name);
       }
     } else if (sys.faccessat(dir.get(), (std::string(kBundleDir) + "/" + kIndexFile).c_str(),
                              F_OK) == -ENOENT) {
       // The end of a removal that was interrupted at its end.
-      for (const char* name : {kReceiptFile, kSignaturesFile}) run.remove_file(kBundleDir, name);
+      for (const char* name : {kReceiptFile, kSignaturesFile, kImageRecordFile}) {
+        run.remove_file(kBundleDir, name);
+      }
     }
     run.remove_directory("", kBundleDir);
     result = run.result;

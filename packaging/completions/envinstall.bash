@@ -7,11 +7,13 @@ _envinstall() {
     info) words='--allowed-signers --trust --require-signatures --json -h --help' ;;
     verify) words='--full --jobs --allowed-signers --trust --require-signatures --json -q --quiet -v --verbose -h --help' ;;
     check) words='--gpu-check --time-limit --json -q --quiet -v --verbose -h --help' ;;
+    rollback) words='--json -q --quiet -v --verbose -h --help' ;;
+    stage) words='--to --remove --jobs --max-bytes --wait --allowed-signers --trust --require-signatures --json -q --quiet -v --verbose -h --help' ;;
     uninstall) words='--all --wait --json -q --quiet -v --verbose -h --help' ;;
-    *) words='--prefix --parents --dry-run --jobs --max-bytes --allow-downgrade --wait --gpu-check --time-limit --json -q --quiet -v --verbose -h --help --version --allowed-signers --trust --require-signatures'
-       ((COMP_CWORD == 1)) && words+=' list info verify check uninstall' ;;
+    *) words='--prefix --parents --dry-run --check --as-image --jobs --max-bytes --allow-downgrade --wait --gpu-check --time-limit --layout --module-conflict --json -q --quiet -v --verbose -h --help --version --allowed-signers --trust --require-signatures'
+       ((COMP_CWORD == 1)) && words+=' list info verify check rollback stage uninstall' ;;
   esac
-  case $prev in --allowed-signers|--gpu-check|--jobs|--max-bytes|--prefix|--require-signatures|--time-limit|--trust|--wait) words= ;; esac
+  case $prev in --allowed-signers|--gpu-check|--jobs|--layout|--max-bytes|--module-conflict|--prefix|--require-signatures|--time-limit|--to|--trust|--wait) words= ;; esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }
 complete -o bashdefault -o default -F _envinstall envinstall

@@ -295,7 +295,7 @@ def help_case(program, *command):
 for _program, _commands in {
     "envinstall": ("check", "list", "info", "stage", "verify", "rollback", "uninstall"),
     "envbundle": ("lock", "fetch", "build", "inspect", "verify", "keygen", "sign"),
-    "envrun": ("shell", "sshd", "completion", "man"),
+    "envrun": ("shell", "jupyter", "kernelspec", "venv", "sshd", "ddp-check", "slurm-template", "completion", "man"),
 }.items():
     help_case(_program)
     for _command in _commands:

@@ -147,7 +147,9 @@ class Shop:
             (r"\b\d+ available", "<NUMBER> available"),
             (r"(expected <SIZE>, got) \d+", r"\1 <NUMBER>"),
             # What every release gets of ours grows with the project.
-            (r"\b\d+ (files?|folders?|needed|frames?)\b", r"<NUMBER> \1"),
+            (r"\b\d+ (files?|folders?|needed)\b", r"<NUMBER> \1"),
+            (r"\b\d+ (frame|job)s?\b", r"<NUMBER> \1s"),
+            (r"(?m)^(  RELEASE +VERSION) +(SIZE)", r"\1  \2"),
             (r"(?m)^(files +)\d+", r"\1<NUMBER>"),
             (r'"(files|directories|removed_files|entries|bytes)":\d+', r'"\1":<NUMBER>'),
             (r"(on disk|in memory|every file synced) \([^)]*\)(: (survives a power loss|gone after a reboot))?", "<DURABILITY>"),

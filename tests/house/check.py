@@ -27,13 +27,15 @@ MAX_LINES = 800
 LAYERS = {  # room -> what its sources may include, besides itself (DESIGN: "the house")
     "installer/base": [],
     "installer/format": ["installer/base"],
-    "installer/install": ["installer/base", "installer/format"],
+    "installer/image": ["installer/base", "installer/format"],
+    "installer/install": ["installer/base", "installer/format", "installer/image"],
     "installer/driver": ["installer/base", "installer/format"],
     "installer/check": ["installer/base"],
     "installer/cli": ["installer/base", "installer/format", "installer/install", "installer/driver", "installer/check"],
     "runtime/launcher": [],
     "runtime/gpu": [],
     "runtime/metrics": ["installer/base"],
+    "runtime/image": ["installer/base", "installer/format", "installer/image"],
     # What envrun asks of a machine (drivers, GPUs, files of the kernel) is what the installer asks.
     "runtime/envrun": ["installer/base", "installer/driver", "installer/format"],
 }

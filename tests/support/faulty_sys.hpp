@@ -80,6 +80,10 @@ class FaultySys final : public Sys {
     if (result == 0 && change_statfs) change_statfs(out);
     return result;
   }
+  int get_quota(int fd, QuotaKind kind, uint32_t id, struct dqblk* out) override {
+    const int result = with("get_quota", "", [&] { return inner_.get_quota(fd, kind, id, out); });
+    return give_quota ? give_quota(kind, out) : result;
+  }
   int faccessat(int dir, const char* path, int mode) override {
     return with("faccessat", path, [&] { return inner_.faccessat(dir, path, mode); });
   }
@@ -88,6 +92,9 @@ class FaultySys final : public Sys {
   }
   int symlinkat(const char* target, int dir, const char* path) override {
     return with("symlinkat", path, [&] { return inner_.symlinkat(target, dir, path); });
+  }
+  int linkat(int from_dir, const char* from, int to_dir, const char* to) override {
+    return with("linkat", to, [&] { return inner_.linkat(from_dir, from, to_dir, to); });
   }
   ssize_t readlinkat(int dir, const char* path, char* buffer, size_t size) override {
     return with("readlinkat", path, [&] { return inner_.readlinkat(dir, path, buffer, size); });
@@ -104,6 +111,8 @@ class FaultySys final : public Sys {
 
   /// Changes what statfs tells: another file system, less space.
   std::function<void(struct statfs*)> change_statfs;
+  /// Answers get_quota in the kernel's place: 0 or -errno.
+  std::function<int(QuotaKind, struct dqblk*)> give_quota;
 
  private:
   int ask(const std::function<int(const SysCall&)>& hook, const char* name, const char* path,

@@ -41,6 +41,9 @@ class ForwardingSys : public Sys {
     return next_.fstatat(dir, path, out, flags);
   }
   int fstatfs(int fd, struct statfs* out) override { return next_.fstatfs(fd, out); }
+  int get_quota(int fd, QuotaKind kind, uint32_t id, struct dqblk* out) override {
+    return next_.get_quota(fd, kind, id, out);
+  }
   int faccessat(int dir, const char* path, int mode) override {
     return next_.faccessat(dir, path, mode);
   }
@@ -49,6 +52,9 @@ class ForwardingSys : public Sys {
   }
   int symlinkat(const char* target, int dir, const char* path) override {
     return next_.symlinkat(target, dir, path);
+  }
+  int linkat(int from_dir, const char* from, int to_dir, const char* to) override {
+    return next_.linkat(from_dir, from, to_dir, to);
   }
   ssize_t readlinkat(int dir, const char* path, char* buffer, size_t size) override {
     return next_.readlinkat(dir, path, buffer, size);

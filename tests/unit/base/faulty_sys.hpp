@@ -83,6 +83,10 @@ class FaultySys final : public Sys {
     const int fault = next("fstatfs");
     return fault < 0 ? fault : real_sys().fstatfs(fd, out);
   }
+  int get_quota(int fd, QuotaKind kind, uint32_t id, struct dqblk* out) override {
+    const int fault = next("get_quota");
+    return fault < 0 ? fault : real_sys().get_quota(fd, kind, id, out);
+  }
   int faccessat(int dir, const char* path, int mode) override {
     const int fault = next("faccessat");
     return fault < 0 ? fault : real_sys().faccessat(dir, path, mode);
@@ -94,6 +98,10 @@ class FaultySys final : public Sys {
   int symlinkat(const char* target, int dir, const char* path) override {
     const int fault = next("symlinkat");
     return fault < 0 ? fault : real_sys().symlinkat(target, dir, path);
+  }
+  int linkat(int from_dir, const char* from, int to_dir, const char* to) override {
+    const int fault = next("linkat");
+    return fault < 0 ? fault : real_sys().linkat(from_dir, from, to_dir, to);
   }
   ssize_t readlinkat(int dir, const char* path, char* buffer, size_t size) override {
     const int fault = next("readlinkat");

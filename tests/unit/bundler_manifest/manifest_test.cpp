@@ -68,8 +68,8 @@ TEST_CASE("conflicts of the module") {
   CHECK(parse("[modules]\nconflict = [\"cuda/12.8\", \"conda\"]\n").module_conflicts ==
         std::vector<std::string>{"cuda/12.8", "conda"});
   for (const char* bad : {"a b", "", "$x", "-f", "a\\\"b"}) {
-    const auto error = thrown_error(
-        [&] { parse("[modules]\nconflict = [\"" + std::string(bad) + "\"]\n"); });
+    const auto error =
+        thrown_error([&] { parse("[modules]\nconflict = [\"" + std::string(bad) + "\"]\n"); });
     CHECK(error.code() == ExitCode::kInvalidLock);
   }
 }
@@ -107,7 +107,8 @@ TEST_CASE("mistakes get line, column and the nearest key") {
        "x.toml, line 7, column 3", "", "did you mean 'file'?"},
       {kHead + "zzzzzz = 1\n" + kTarget + "[[folder]]\npath = \"p\"\n", "unknown key 'zzzzzz'",
        "x.toml, line 3, column 1", "",
-       "known here: base, extends, file, folder, gpu, licences, modules, name, python, tar, target, "
+       "known here: base, extends, file, folder, gpu, licences, modules, name, python, tar, "
+       "target, "
        "version"},
       {"name = \"x\"\n", "missing key 'version'", "x.toml, line 1, column 1", "", ""},
       {"name = \"X y\"\nversion = \"1\"\n", "'name' is not a name for a release: \"X y\"",
