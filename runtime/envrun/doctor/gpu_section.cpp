@@ -8,7 +8,7 @@
 namespace eb {
 namespace {
 
-void add_verdict(const Verdict& verdict, const DriverProbe& probe, Findings& out) {
+void add_verdict(const Verdict& verdict, const DriverProbe& probe, Observations& out) {
   switch (verdict.kind) {
     case VerdictKind::kNotNeeded:
       out.ok("driver", "this environment holds no CUDA and needs none");
@@ -38,7 +38,7 @@ void add_verdict(const Verdict& verdict, const DriverProbe& probe, Findings& out
 }
 
 // A way that is closed although the driver fits: the device, its permissions, the environment.
-void add_access(const Verdict& verdict, const UsableGpus& usable, Findings& out) {
+void add_access(const Verdict& verdict, const UsableGpus& usable, Observations& out) {
   const bool fits = verdict.kind == VerdictKind::kOk || verdict.kind == VerdictKind::kLimited;
   if (!fits) return;
   for (const std::string& hazard : verdict.hazards) {
@@ -52,7 +52,7 @@ void add_access(const Verdict& verdict, const UsableGpus& usable, Findings& out)
     out.ok("access", gpu_count_text(usable.gpus.size()) + " for this process");
 }
 
-void add_nodes(const DriverProbe& probe, Findings& out) {
+void add_nodes(const DriverProbe& probe, Observations& out) {
   std::vector<const DeviceNode*> nodes = {&probe.nodes.control, &probe.nodes.uvm};
   for (const Gpu& gpu : probe.gpus) nodes.push_back(&gpu.node);
   for (const DeviceNode* node : nodes) {
@@ -80,8 +80,8 @@ std::optional<std::string> readable_library_path(const Machine& machine) {
 
 }  // namespace
 
-Findings examine_gpu(const Machine& machine) {
-  Findings out;
+Observations examine_gpu(const Machine& machine) {
+  Observations out;
   ProbeEnvironment environment =
       probe_environment([&](const char* name) { return machine.variables.find(name); });
   environment.ld_library_path = readable_library_path(machine);

@@ -27,7 +27,7 @@ bool has_rdma(const Machine& machine) {
   return !machine.files.names("/sys/class/infiniband").empty();
 }
 
-void add_memlock(const Machine& machine, const ResourceLimit& limit, Findings& out) {
+void add_memlock(const Machine& machine, const ResourceLimit& limit, Observations& out) {
   const std::string text = both_text(limit, true);
   if (limit.soft == kUnlimited) {
     out.ok("locked memory", text);
@@ -47,13 +47,13 @@ void add_memlock(const Machine& machine, const ResourceLimit& limit, Findings& o
                     "memory'",
                 std::move(next));
   } else {
-    Finding& note = out.note("locked memory", text);
+    Observation& note = out.note("locked memory", text);
     note.cause = cause + "; this node has no such device";
   }
 }
 
 void add_least(const char* subject, const ResourceLimit& limit, uint64_t least, bool is_bytes,
-               const char* cause, const std::string& option, Findings& out) {
+               const char* cause, const std::string& option, Observations& out) {
   const std::string text = both_text(limit, is_bytes);
   if (limit.soft >= least) {
     out.ok(subject, text);
@@ -69,7 +69,7 @@ void add_least(const char* subject, const ResourceLimit& limit, uint64_t least, 
   out.warning(subject, text, cause, std::move(next));
 }
 
-void add_resources(const Machine& machine, Findings& out) {
+void add_resources(const Machine& machine, Observations& out) {
   const auto& limits = machine.facts.limits;
   const auto each = [&](const char* name, auto&& add) {
     if (const auto at = limits.find(name); at != limits.end()) add(at->second);
@@ -108,7 +108,7 @@ void add_resources(const Machine& machine, Findings& out) {
   });
 }
 
-void add_groups(const ControlGroup& group, Findings& out) {
+void add_groups(const ControlGroup& group, Observations& out) {
   if (group.memory_limit) {
     const std::string text =
         memory_text(*group.memory_limit) +
@@ -135,7 +135,7 @@ void add_groups(const ControlGroup& group, Findings& out) {
   }
 }
 
-void add_cpus(const Machine& machine, const ControlGroup& group, Findings& out) {
+void add_cpus(const Machine& machine, const ControlGroup& group, Observations& out) {
   const Facts& facts = machine.facts;
   if (facts.cpus_allowed == 0) return;
   std::string text = std::to_string(facts.cpus_allowed) + " of " +
@@ -156,8 +156,8 @@ void add_cpus(const Machine& machine, const ControlGroup& group, Findings& out) 
 
 }  // namespace
 
-Findings examine_limits(const Machine& machine) {
-  Findings out;
+Observations examine_limits(const Machine& machine) {
+  Observations out;
   add_resources(machine, out);
   const ControlGroup group = read_control_group(machine.files);
   add_groups(group, out);

@@ -37,7 +37,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-void add_modules(const Machine& machine, Findings& out) {
+void add_modules(const Machine& machine, Observations& out) {
   const std::vector<std::string> loaded = split(machine.variables.get("LOADEDMODULES"));
   if (loaded.empty()) {
     out.ok("modules", "none is loaded");
@@ -82,7 +82,7 @@ std::vector<std::string> shortest(std::vector<std::string> names) {
   return out;
 }
 
-void add_library_path(const Machine& machine, Findings& out) {
+void add_library_path(const Machine& machine, Observations& out) {
   const std::string value = machine.variables.get("LD_LIBRARY_PATH");
   if (value.empty()) {
     out.ok("LD_LIBRARY_PATH", "not set");
@@ -121,7 +121,7 @@ void add_library_path(const Machine& machine, Findings& out) {
   }
 }
 
-void add_preload(const Machine& machine, Findings& out) {
+void add_preload(const Machine& machine, Observations& out) {
   for (const char* name : {"LD_PRELOAD", "LD_AUDIT"}) {
     const std::string value = machine.variables.get(name);
     if (value.empty()) continue;
@@ -134,8 +134,8 @@ void add_preload(const Machine& machine, Findings& out) {
 
 }  // namespace
 
-Findings examine_modules(const Machine& machine) {
-  Findings out;
+Observations examine_modules(const Machine& machine) {
+  Observations out;
   add_modules(machine, out);
   add_library_path(machine, out);
   add_preload(machine, out);

@@ -23,7 +23,7 @@ bool is_virtual(const Machine& machine, const std::string& name) {
 }
 
 void add_interface(const Machine& machine, const Settings& settings, const NcclRules& rules,
-                   Findings& out) {
+                   Observations& out) {
   if (!machine.facts.addresses) return;  // the section "network" says so
   const NcclChoice choice = nccl_interfaces(settings, *machine.facts.addresses, rules);
   if (!choice.meeting) {
@@ -70,7 +70,7 @@ struct Network {
   bool needs_plugin = false;  // Slingshot or EFA
 };
 
-Network add_ports(const Fabric& fabric, const Settings& settings, Findings& out) {
+Network add_ports(const Fabric& fabric, const Settings& settings, Observations& out) {
   Network network;
   const std::string chosen = value_of(settings, "NCCL_IB_HCA");
   size_t matching = 0;
@@ -104,7 +104,7 @@ Network add_ports(const Fabric& fabric, const Settings& settings, Findings& out)
 }
 
 void add_rdma(const Machine& machine, const Fabric& fabric, const Settings& settings,
-              Findings& out) {
+              Observations& out) {
   const std::string socket =
       "NCCL then takes TCP sockets (NET/Socket) although there is RDMA: "
       "several times slower between nodes";
@@ -126,7 +126,7 @@ void add_rdma(const Machine& machine, const Fabric& fabric, const Settings& sett
   }
 }
 
-void add_direct(const Machine& machine, const Fabric& fabric, Findings& out) {
+void add_direct(const Machine& machine, const Fabric& fabric, Observations& out) {
   if (!machine.files.exists("/sys/module/nvidia")) return;
   const auto version = machine.files.read("/proc/driver/nvidia/version");
   const bool is_open = version && version->find("Open Kernel Module") != std::string::npos;
@@ -144,7 +144,8 @@ void add_direct(const Machine& machine, const Fabric& fabric, Findings& out) {
   }
 }
 
-void add_plugin(const Machine& machine, const Settings& settings, bool is_needed, Findings& out) {
+void add_plugin(const Machine& machine, const Settings& settings, bool is_needed,
+                Observations& out) {
   const std::string named = value_of(settings, "NCCL_NET_PLUGIN");
   const std::string soname = named.empty()            ? "libnccl-net.so"
                              : named.starts_with("/") ? named
@@ -189,8 +190,8 @@ void add_plugin(const Machine& machine, const Settings& settings, bool is_needed
 
 }  // namespace
 
-Findings examine_nccl(const Machine& machine) {
-  Findings out;
+Observations examine_nccl(const Machine& machine) {
+  Observations out;
   const std::string version = distribution_version(machine, "nvidia_nccl");
   out.note("NCCL", version.empty() ? "none in this environment" : version + " of this environment");
   const Settings settings = nccl_settings(machine);

@@ -29,7 +29,7 @@ bool is_loopback(const std::string& address) {
   return address.starts_with("127.") || address == "::1";
 }
 
-void add_interfaces(const Machine& machine, Findings& out) {
+void add_interfaces(const Machine& machine, Observations& out) {
   const Facts& facts = machine.facts;
   const std::string can = "the sandbox of this process keeps AF_NETLINK from it";
   if (!facts.addresses) {
@@ -63,7 +63,7 @@ void add_interfaces(const Machine& machine, Findings& out) {
   if (bare > 0) out.note("interfaces", std::to_string(bare) + " more without an address");
 }
 
-void add_host_name(const Machine& machine, Findings& out) {
+void add_host_name(const Machine& machine, Observations& out) {
   const std::string& name = machine.host_name;
   const auto& known = machine.facts.own_addresses;
   const std::string who =
@@ -93,7 +93,7 @@ void add_host_name(const Machine& machine, Findings& out) {
     out.ok("host name", text);
     return;
   }
-  Finding& finding =
+  Observation& finding =
       out.warning("host name", text,
                   who + ": several nodes then wait for each other without end (" + known->front() +
                       " is this node for every node)",
@@ -107,7 +107,7 @@ void add_host_name(const Machine& machine, Findings& out) {
   if (is_alone) finding.health = Health::kNote;
 }
 
-void add_gloo(const Machine& machine, Findings& out) {
+void add_gloo(const Machine& machine, Observations& out) {
   for (const char* variable : {"GLOO_SOCKET_IFNAME", "TP_SOCKET_IFNAME"}) {
     const auto named = machine.variables.find(variable);
     if (!named || !machine.facts.addresses) continue;
@@ -133,8 +133,8 @@ void add_gloo(const Machine& machine, Findings& out) {
 
 }  // namespace
 
-Findings examine_network(const Machine& machine) {
-  Findings out;
+Observations examine_network(const Machine& machine) {
+  Observations out;
   add_interfaces(machine, out);
   add_host_name(machine, out);
   add_gloo(machine, out);

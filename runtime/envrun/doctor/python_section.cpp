@@ -23,7 +23,7 @@ std::vector<std::string> packages_in(const Machine& machine, const std::string& 
   return out;
 }
 
-void add_python_path(const Machine& machine, Findings& out) {
+void add_python_path(const Machine& machine, Observations& out) {
   const std::string value = machine.variables.get("PYTHONPATH");
   if (value.empty()) {
     out.ok("PYTHONPATH", "not set");
@@ -49,7 +49,7 @@ void add_python_path(const Machine& machine, Findings& out) {
   }
 }
 
-void add_environments(const Machine& machine, Findings& out) {
+void add_environments(const Machine& machine, Observations& out) {
   const std::string home = machine.variables.get("PYTHONHOME");
   if (!home.empty()) {
     out.warning(
@@ -80,7 +80,7 @@ void add_environments(const Machine& machine, Findings& out) {
   }
 }
 
-void add_user_site(const Machine& machine, Findings& out) {
+void add_user_site(const Machine& machine, Observations& out) {
   const std::string python = release_python(machine);
   const std::string home = machine.home();
   if (python.empty() || home.empty() || !machine.may_read(home)) return;
@@ -103,7 +103,7 @@ void add_user_site(const Machine& machine, Findings& out) {
       {"export PYTHONNOUSERSITE=1, or start by envrun", "to be rid of them: rm -r " + folder});
 }
 
-void add_first_python(const Machine& machine, Findings& out) {
+void add_first_python(const Machine& machine, Observations& out) {
   for (const std::string& folder : path_list(machine.variables.get("PATH"))) {
     if (!machine.may_read(folder)) continue;
     for (const char* name : {"python3", "python"}) {
@@ -125,8 +125,8 @@ void add_first_python(const Machine& machine, Findings& out) {
 
 }  // namespace
 
-Findings examine_python(const Machine& machine) {
-  Findings out;
+Observations examine_python(const Machine& machine) {
+  Observations out;
   add_first_python(machine, out);
   add_python_path(machine, out);
   add_environments(machine, out);

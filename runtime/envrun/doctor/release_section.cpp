@@ -22,7 +22,7 @@ std::string check_command(const Machine& machine) {
          (machine.place.is_current ? "" : " " + machine.place.release_name);
 }
 
-void add_report(const Machine& machine, const nlohmann::json& report, Findings& out) {
+void add_report(const Machine& machine, const nlohmann::json& report, Observations& out) {
   const std::string state = text_in(report, "state");
   const std::string when = text_in(report, "when") + " on " + text_in(report, "host") +
                            ", driver " + text_in(report, "driver");
@@ -86,8 +86,8 @@ std::string distribution_version(const Machine& machine, const std::string& pref
   return {};
 }
 
-Findings examine_release(const Machine& machine) {
-  Findings out;
+Observations examine_release(const Machine& machine) {
+  Observations out;
   const Place& place = machine.place;
   if (place.is_current) {
     out.ok("release", place.release_name + ", the active one of " + place.prefix);

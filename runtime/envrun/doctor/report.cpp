@@ -18,9 +18,9 @@ std::string padded(std::string text, size_t width) {
   return text;
 }
 
-bool is_bad(const Finding& finding) { return finding.health >= Health::kWarning; }
+bool is_bad(const Observation& finding) { return finding.health >= Health::kWarning; }
 
-void print(std::ostream& out, const Finding& finding) {
+void print(std::ostream& out, const Observation& finding) {
   out << "  " << padded(health_name(finding.health), kHealthWidth)
       << padded(printable(finding.subject), kSubjectWidth) << printable(finding.text) << "\n";
   const std::string indent(2 + kHealthWidth, ' ');
@@ -37,7 +37,7 @@ void print_record(std::ostream& out, const Json& record) {
 HealthCounts count_health(const std::vector<ExaminedSection>& sections) {
   HealthCounts out{};
   for (const ExaminedSection& section : sections) {
-    for (const Finding& finding : section.findings.all()) {
+    for (const Observation& finding : section.findings.all()) {
       ++out.at(static_cast<size_t>(finding.health));
     }
   }
@@ -52,7 +52,7 @@ void print_report(std::ostream& out, const Machine& machine,
     const auto& all = section.findings.all();
     if (all.empty() || (only_bad && std::ranges::none_of(all, is_bad))) continue;
     out << section.title << " (" << section.name << ")\n";
-    for (const Finding& finding : all) {
+    for (const Observation& finding : all) {
       if (!only_bad || is_bad(finding)) print(out, finding);
     }
   }
@@ -66,7 +66,7 @@ void print_report(std::ostream& out, const Machine& machine,
 void print_records(std::ostream& out, const Machine& machine,
                    const std::vector<ExaminedSection>& sections, bool only_bad) {
   for (const ExaminedSection& section : sections) {
-    for (const Finding& finding : section.findings.all()) {
+    for (const Observation& finding : section.findings.all()) {
       if (only_bad && !is_bad(finding)) continue;
       print_record(out, {{"record", "finding"},
                          {"section", section.name},

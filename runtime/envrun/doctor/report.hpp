@@ -5,15 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "runtime/envrun/doctor/finding.hpp"
 #include "runtime/envrun/doctor/machine.hpp"
+#include "runtime/envrun/doctor/observation.hpp"
 
 namespace eb {
 
 struct ExaminedSection {
   const char* name;
   const char* title;
-  Findings findings;
+  Observations findings;
 };
 
 /// How many findings there are of each Health, by its number.

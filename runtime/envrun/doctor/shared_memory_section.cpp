@@ -56,7 +56,7 @@ std::set<std::string> mapped_segments(const Machine& machine) {
   return out;
 }
 
-void add_segments(const Machine& machine, Findings& out) {
+void add_segments(const Machine& machine, Observations& out) {
   std::vector<Segment> segments = own_segments(machine);
   if (segments.empty()) {
     out.ok("segments", "none of this user's programs is left there");
@@ -95,8 +95,8 @@ std::string mount_options(const Machine& machine) {
 
 }  // namespace
 
-Findings examine_shared_memory(const Machine& machine) {
-  Findings out;
+Observations examine_shared_memory(const Machine& machine) {
+  Observations out;
   const FolderAnswer* shm = machine.folder(kFolder);
   const std::vector<std::string> ask = {
       "root: mount -t tmpfs -o size=50%,mode=1777 tmpfs /dev/shm"};

@@ -54,7 +54,7 @@ std::string quota_text(const Quota& quota) {
   return quota.kind + " quota: " + list_text(parts);
 }
 
-void add_quota(const Role& role, const Quota& quota, Findings& out) {
+void add_quota(const Role& role, const Quota& quota, Observations& out) {
   const auto is_tight = [](uint64_t used, uint64_t limit) {
     return limit > 0 && used >= limit - limit / 20;
   };
@@ -80,7 +80,7 @@ void add_quota(const Role& role, const Quota& quota, Findings& out) {
   }
 }
 
-void add_role(const Machine& machine, const Role& role, Findings& out) {
+void add_role(const Machine& machine, const Role& role, Observations& out) {
   const FolderAnswer* folder = machine.folder(role.path);
   if (folder == nullptr) return;
   const std::string where = role.path + ": ";
@@ -114,12 +114,12 @@ void add_role(const Machine& machine, const Role& role, Findings& out) {
   for (const Quota& quota : folder->quotas) add_quota(role, quota, out);
 }
 
-void add_advice(const Machine& machine, Findings& out) {
+void add_advice(const Machine& machine, Observations& out) {
   const FolderAnswer* prefix = machine.folder(machine.place.prefix);
   const FileSystem* kind = prefix != nullptr ? file_system(prefix->type) : nullptr;
   if (kind == nullptr || !kind->is_shared) return;
   const bool is_worst = std::string(kind->name) != "NFS";
-  Finding& note = out.note(
+  Observation& note = out.note(
       "advice", "the prefix is on " + std::string(kind->name) +
                     ", where the many small files of Python are slow to open for the first time");
   note.next = {std::string(is_worst ? "" : "if starts are slow: ") +
@@ -128,8 +128,8 @@ void add_advice(const Machine& machine, Findings& out) {
 
 }  // namespace
 
-Findings examine_storage(const Machine& machine) {
-  Findings out;
+Observations examine_storage(const Machine& machine) {
+  Observations out;
   constexpr uint64_t kGiB = 1ull << 30;
   const std::string home = machine.home();
   const std::vector<Role> roles = {

@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kDay = 86400;  // seconds
 
 void add_kernel(const Machine& machine, const std::map<std::string, std::string>& meta,
-                Findings& out) {
+                Observations& out) {
   const std::string& kernel = machine.facts.kernel;
   const auto at = meta.find(meta_key::kMinKernel);
   const auto has = DottedVersion::parse_prefix(kernel);
@@ -26,7 +26,7 @@ void add_kernel(const Machine& machine, const std::map<std::string, std::string>
 }
 
 void add_clock(const Machine& machine, const std::map<std::string, std::string>& meta,
-               Findings& out) {
+               Observations& out) {
   const auto at = meta.find(meta_key::kEpoch);
   const auto epoch = at == meta.end() ? std::nullopt : number_of(at->second);
   const int64_t now = machine.facts.now;
@@ -39,7 +39,7 @@ void add_clock(const Machine& machine, const std::map<std::string, std::string>&
   }
 }
 
-void add_namespaces(const Machine& machine, Findings& out) {
+void add_namespaces(const Machine& machine, Observations& out) {
   const auto& error = machine.facts.user_namespace_error;
   if (!error) return;
   if (*error == 0) {
@@ -59,7 +59,7 @@ void add_namespaces(const Machine& machine, Findings& out) {
       "--shm-size can only check /dev/shm, not enlarge it; everything else works";
 }
 
-void add_fuse(const Machine& machine, Findings& out) {
+void add_fuse(const Machine& machine, Observations& out) {
   if (!machine.files.exists("/dev/fuse")) {
     out.note("FUSE", "no /dev/fuse: an image cannot be mounted, it is unpacked instead");
     return;
@@ -82,7 +82,7 @@ void add_fuse(const Machine& machine, Findings& out) {
   }
 }
 
-void add_sandbox(const Machine& machine, Findings& out) {
+void add_sandbox(const Machine& machine, Observations& out) {
   const auto status = machine.files.read("/proc/self/status");
   if (!status) {
     out.warning("/proc", "cannot be read", "programs find their own files and limits through it",
@@ -96,8 +96,8 @@ void add_sandbox(const Machine& machine, Findings& out) {
 
 }  // namespace
 
-Findings examine_system(const Machine& machine) {
-  Findings out;
+Observations examine_system(const Machine& machine) {
+  Observations out;
   const auto meta = machine.meta.value_or(std::map<std::string, std::string>{});
   add_kernel(machine, meta, out);
   add_clock(machine, meta, out);
@@ -107,8 +107,8 @@ Findings examine_system(const Machine& machine) {
   return out;
 }
 
-Findings examine_job(const Machine& machine) {
-  Findings out;
+Observations examine_job(const Machine& machine) {
+  Observations out;
   const Variables& variables = machine.variables;
   const std::string id = variables.get("SLURM_JOB_ID");
   if (id.empty()) {

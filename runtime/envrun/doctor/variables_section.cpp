@@ -55,7 +55,7 @@ constexpr std::array kEffects = {
 constexpr std::array kRendezvous = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR",
                                     "MASTER_PORT"};
 
-void add_effects(const Machine& machine, Findings& out) {
+void add_effects(const Machine& machine, Observations& out) {
   for (const Effect& effect : kEffects) {
     const std::string value = machine.variables.get(effect.name);
     if (value.empty() || (effect.value != nullptr && value != effect.value)) continue;
@@ -67,7 +67,7 @@ void add_effects(const Machine& machine, Findings& out) {
   }
 }
 
-void add_cuda_home(const Machine& machine, Findings& out) {
+void add_cuda_home(const Machine& machine, Observations& out) {
   for (const char* name : {"CUDA_HOME", "CUDA_PATH", "CUDA_ROOT"}) {
     const std::string value = machine.variables.get(name);
     if (value.empty()) continue;
@@ -81,7 +81,7 @@ void add_cuda_home(const Machine& machine, Findings& out) {
   }
 }
 
-void add_devices(const Machine& machine, Findings& out) {
+void add_devices(const Machine& machine, Observations& out) {
   const auto visible = machine.variables.find("CUDA_VISIBLE_DEVICES");
   if (visible && (visible->empty() || *visible == "-1" || *visible == "NoDevFiles")) {
     out.warning("CUDA_VISIBLE_DEVICES", "'" + *visible + "'", "hides every GPU",
@@ -100,7 +100,7 @@ void add_devices(const Machine& machine, Findings& out) {
   }
 }
 
-void add_threads(const Machine& machine, Findings& out) {
+void add_threads(const Machine& machine, Observations& out) {
   const auto set = machine.variables.find("OMP_NUM_THREADS");
   const unsigned cpus = machine.facts.cpus_allowed;
   if (!set) {
@@ -121,7 +121,7 @@ void add_threads(const Machine& machine, Findings& out) {
   }
 }
 
-void add_left_over(const Machine& machine, Findings& out) {
+void add_left_over(const Machine& machine, Observations& out) {
   std::vector<std::string> set;
   for (const char* name : kRendezvous) {
     if (machine.variables.find(name))
@@ -138,8 +138,8 @@ void add_left_over(const Machine& machine, Findings& out) {
 
 }  // namespace
 
-Findings examine_variables(const Machine& machine) {
-  Findings out;
+Observations examine_variables(const Machine& machine) {
+  Observations out;
   add_devices(machine, out);
   add_effects(machine, out);
   add_cuda_home(machine, out);

@@ -106,7 +106,7 @@ TEST_CASE("which rules a release's NCCL has is told by its version") {
       "/opt/dl/releases/r-1/lib/python3.11/site-packages/nvidia_nccl_cu12-2.27.3.dist-info");
   fake.address("virbr0", {192, 168, 122, 1});
   fake.address("eth0", {10, 0, 0, 1});
-  const Finding finding = found(examine_nccl(fake.machine), "interface");
+  const Observation finding = found(examine_nccl(fake.machine), "interface");
   CHECK(finding.health == Health::kWarning);
   CHECK_THAT(finding.text, Contains("virbr0 192.168.122.1"));
 }
@@ -127,7 +127,7 @@ TEST_CASE("sockets although there is InfiniBand: each reason has its own words")
   FakeMachine fake;
   fake.address("ib0", {10, 9, 0, 1});
   add_port(fake, "mlx5_0", "4: ACTIVE");
-  Findings findings = examine_nccl(fake.machine);
+  Observations findings = examine_nccl(fake.machine);
   CHECK(found(findings, "mlx5_0:1").text == "InfiniBand, ACTIVE, 200 Gb/sec (4X HDR)");
   CHECK(found(findings, "libibverbs").health == Health::kWarning);
   CHECK_THAT(found(findings, "libibverbs").cause, Contains("NET/Socket"));
@@ -146,7 +146,7 @@ TEST_CASE("locked memory is a problem exactly where there is an RDMA device") {
   fake.machine.facts.limits["memlock"] = {8u << 20, kUnlimited};
   CHECK(found(examine_limits(fake.machine), "locked memory").health == Health::kNote);
   add_port(fake, "mlx5_0", "1: DOWN");
-  const Finding finding = found(examine_limits(fake.machine), "locked memory");
+  const Observation finding = found(examine_limits(fake.machine), "locked memory");
   CHECK(finding.health == Health::kProblem);
   CHECK(finding.text == "8 MiB (may be raised to unlimited)");
   CHECK_THAT(finding.next.at(0), Contains("ulimit -l unlimited"));
@@ -161,7 +161,7 @@ TEST_CASE("EFA and Slingshot need a plugin, and LD_LIBRARY_PATH does not lead to
   CHECK(found(examine_nccl(fake.machine), "plugin").health == Health::kProblem);
   fake.write("/opt/aws/lib/libnccl-net.so", "");
   fake.machine.variables.set("LD_LIBRARY_PATH", "/opt/none:/opt/aws/lib");
-  Finding finding = found(examine_nccl(fake.machine), "plugin");
+  Observation finding = found(examine_nccl(fake.machine), "plugin");
   CHECK(finding.health == Health::kWarning);
   CHECK_THAT(finding.next.at(0), Contains("NCCL_NET_PLUGIN=/opt/aws/lib/libnccl-net.so"));
   fake.machine.variables.set("NCCL_NET_PLUGIN", "/opt/aws/lib/libnccl-net.so");

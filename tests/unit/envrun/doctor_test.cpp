@@ -14,7 +14,7 @@ namespace {
 using namespace test;
 using Catch::Matchers::Contains;
 
-Findings gpu_of(const std::string& situation, const std::string& bundle) {
+Observations gpu_of(const std::string& situation, const std::string& bundle) {
   Situation there(std::string(EB_SITUATIONS) + "/" + situation + ".tree");
   FakeMachine fake(&there.sys(), there.root());
   fake.machine.meta = bundle_meta(bundle);
@@ -24,12 +24,12 @@ Findings gpu_of(const std::string& situation, const std::string& bundle) {
 TEST_CASE("driver: fits, too old, none on a login node, devices closed to the user") {
   CHECK(found(gpu_of("h100_open_580", "cu128"), "driver").health == Health::kOk);
   CHECK(found(gpu_of("h100_open_580", "cu128"), "access").text == "1 GPU for this process");
-  const Finding old = found(gpu_of("k80_418", "cu128"), "driver");
+  const Observation old = found(gpu_of("k80_418", "cu128"), "driver");
   CHECK(old.health == Health::kProblem);
   CHECK(!old.next.empty());
   CHECK(found(gpu_of("no_gpu", "cu128"), "driver").health == Health::kNote);
   CHECK(found(gpu_of("gpu_with_nouveau", "cu128"), "driver").health == Health::kProblem);
-  const Finding closed = found(gpu_of("group_video", "cu128"), "access");
+  const Observation closed = found(gpu_of("group_video", "cu128"), "access");
   CHECK(closed.health == Health::kProblem);
   CHECK_THAT(closed.next.at(0), Contains("usermod -aG video"));
 }
@@ -61,8 +61,8 @@ TEST_CASE("quota, space, noexec") {
   fake.answer("/tmp").is_noexec = true;
   FolderAnswer& prefix = fake.answer("/opt/dl");
   prefix.type = 0x0BD00BD0;
-  Findings findings = examine_storage(fake.machine);
-  const Finding quota = findings.all().at(1);
+  Observations findings = examine_storage(fake.machine);
+  const Observation quota = findings.all().at(1);
   CHECK(quota.health == Health::kProblem);
   CHECK(quota.text == "group quota: 100 bytes of 1 MiB and 100 of 100 files");
   CHECK_THAT(quota.cause, Contains("setgid"));
@@ -115,7 +115,7 @@ TEST_CASE("of all control groups above the lowest limit counts") {
   const ControlGroup group = read_control_group(fake.machine.files);
   CHECK(group.memory_limit == 8ull << 30);
   CHECK(group.cpu_quota == 1.5);
-  const Findings findings = examine_limits(fake.machine);
+  const Observations findings = examine_limits(fake.machine);
   CHECK(found(findings, "memory").text == "8 GiB, 1 GiB used (cgroup)");
   CHECK(found(findings, "tasks").health == Health::kWarning);
   CHECK(found(findings, "CPUs").health == Health::kNote);
@@ -142,7 +142,7 @@ TEST_CASE("segments that killed programs left in /dev/shm") {
   fake.write("/dev/shm/nccl-abc", "x");
   fake.write("/dev/shm/other", "x");
   fake.write("/proc/77/maps", "7f00-7f01 rw-s 00000000 00:18 5 /dev/shm/nccl-abc\n");
-  const Finding finding = found(examine_shared_memory(fake.machine), "segments");
+  const Observation finding = found(examine_shared_memory(fake.machine), "segments");
   CHECK(finding.health == Health::kWarning);
   CHECK_THAT(finding.text, Contains("1 segment of 8 KiB") && Contains("/dev/shm/torch_1_2_0"));
   fake.machine.facts.folders[0].free_bytes = 64u << 20;
@@ -173,7 +173,7 @@ TEST_CASE("what the user has loaded and set") {
   fake.write("/soft/cuda/lib64/libcudart.so.12.4.1", "");
   fake.write("/soft/cuda/lib64/libother.so", "");
   fake.machine.variables.set("LD_LIBRARY_PATH", "/soft/cuda/lib64:");
-  const Findings modules = examine_modules(fake.machine);
+  const Observations modules = examine_modules(fake.machine);
   CHECK(found(modules, "modules").text == "CUDA/12.1.1 and cray-python/3.11 (loaded)");
   CHECK(found(modules, "LD_LIBRARY_PATH").text == "/soft/cuda/lib64 has libcudart.so.12");
 
@@ -182,7 +182,7 @@ TEST_CASE("what the user has loaded and set") {
   fake.write("/home/ada/.local/lib/python3.11/site-packages/torch/__init__.py", "");
   fake.machine.variables.set("PYTHONPATH", "/soft/site");
   fake.machine.variables.set("CONDA_PREFIX", "/soft/conda");
-  const Findings python = examine_python(fake.machine);
+  const Observations python = examine_python(fake.machine);
   CHECK(found(python, "PYTHONPATH").text == "/soft/site has numpy");
   CHECK(found(python, "PYTHONPATH").health == Health::kProblem);
   CHECK(found(python, "user packages").health == Health::kWarning);
@@ -192,7 +192,7 @@ TEST_CASE("what the user has loaded and set") {
   fake.machine.variables.set("OMP_NUM_THREADS", "64");
   fake.machine.variables.set("CUDA_VISIBLE_DEVICES", "0, 1");
   fake.machine.variables.set("RANK", "1");
-  const Findings variables = examine_variables(fake.machine);
+  const Observations variables = examine_variables(fake.machine);
   CHECK(found(variables, "NCCL_P2P_DISABLE").health == Health::kWarning);
   CHECK(found(variables, "OMP_NUM_THREADS").health == Health::kWarning);
   CHECK(found(variables, "CUDA_VISIBLE_DEVICES").health == Health::kWarning);
@@ -204,7 +204,7 @@ TEST_CASE("the last check's report, the clock, the kernel") {
   fake.write("/opt/dl/.envinstall/check-r-1.json",
              R"({"state":"failed","when":"2026-03-04T05:06:07Z","host":"n7","driver":"550.1",)"
              R"("reasons":["step cublas"]})");
-  const Finding check = found(examine_release(fake.machine), "gpu check");
+  const Observation check = found(examine_release(fake.machine), "gpu check");
   CHECK(check.health == Health::kProblem);
   CHECK_THAT(check.text, Contains("2026-03-04T05:06:07Z on n7"));
   CHECK(check.cause == "step cublas");
@@ -225,7 +225,7 @@ TEST_CASE("every problem says what to do; outside text cannot drive a terminal")
   std::vector<ExaminedSection> all;
   for (const Section& section : sections()) {
     all.push_back({section.name, section.title, section.examine(fake.machine)});
-    for (const Finding& finding : all.back().findings.all()) {
+    for (const Observation& finding : all.back().findings.all()) {
       INFO(finding.subject);
       CHECK((finding.health < Health::kWarning || !finding.next.empty()));
     }

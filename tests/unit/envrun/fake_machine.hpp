@@ -69,9 +69,9 @@ struct FakeMachine {
 };
 
 /// The first finding with that subject; one that says so when there is none.
-inline Finding found(const Findings& findings, const std::string& subject) {
-  const auto at = std::ranges::find(findings.all(), subject, &Finding::subject);
-  return at == findings.all().end() ? Finding{.subject = "NOT FOUND: " + subject} : *at;
+inline Observation found(const Observations& findings, const std::string& subject) {
+  const auto at = std::ranges::find(findings.all(), subject, &Observation::subject);
+  return at == findings.all().end() ? Observation{.subject = "NOT FOUND: " + subject} : *at;
 }
 
 }  // namespace eb::test

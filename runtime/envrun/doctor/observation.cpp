@@ -1,4 +1,4 @@
-#include "runtime/envrun/doctor/finding.hpp"
+#include "runtime/envrun/doctor/observation.hpp"
 
 #include <array>
 #include <cstdio>

@@ -17,7 +17,7 @@ enum class Health {
 const char* health_name(Health health);
 
 /// One line of the doctor's table.
-struct Finding {
+struct Observation {
   Health health = Health::kOk;
   std::string subject = {};            ///< what was looked at: "locked memory"
   std::string text = {};               ///< what there is, one line
@@ -26,34 +26,34 @@ struct Finding {
 };
 
 /// What a section found, in the order of its table.
-class Findings {
+class Observations {
  public:
-  Finding& ok(std::string subject, std::string text) {
+  Observation& ok(std::string subject, std::string text) {
     return add(Health::kOk, std::move(subject), std::move(text));
   }
-  Finding& note(std::string subject, std::string text) {
+  Observation& note(std::string subject, std::string text) {
     return add(Health::kNote, std::move(subject), std::move(text));
   }
-  Finding& warning(std::string subject, std::string text, std::string cause,
-                   std::vector<std::string> next) {
+  Observation& warning(std::string subject, std::string text, std::string cause,
+                       std::vector<std::string> next) {
     return add(Health::kWarning, std::move(subject), std::move(text), std::move(cause),
                std::move(next));
   }
-  Finding& problem(std::string subject, std::string text, std::string cause,
-                   std::vector<std::string> next) {
+  Observation& problem(std::string subject, std::string text, std::string cause,
+                       std::vector<std::string> next) {
     return add(Health::kProblem, std::move(subject), std::move(text), std::move(cause),
                std::move(next));
   }
-  const std::vector<Finding>& all() const { return all_; }
+  const std::vector<Observation>& all() const { return all_; }
 
  private:
-  Finding& add(Health health, std::string subject, std::string text, std::string cause = {},
-               std::vector<std::string> next = {}) {
+  Observation& add(Health health, std::string subject, std::string text, std::string cause = {},
+                   std::vector<std::string> next = {}) {
     all_.push_back(
         {health, std::move(subject), std::move(text), std::move(cause), std::move(next)});
     return all_.back();
   }
-  std::vector<Finding> all_;
+  std::vector<Observation> all_;
 };
 
 /// In powers of 1024, as limits and job sizes are given: "512 MiB", "7.8 GiB".
