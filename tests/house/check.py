@@ -37,7 +37,7 @@ LAYERS = {  # room -> what its sources may include, besides itself (DESIGN: "the
     "runtime/metrics": ["installer/base"],
     "runtime/image": ["installer/base", "installer/format", "installer/image"],
     # What envrun asks of a machine (drivers, GPUs, files of the kernel) is what the installer asks.
-    "runtime/envrun": ["installer/base", "installer/driver"],
+    "runtime/envrun": ["installer/base", "installer/driver", "installer/format"],
 }
 
 

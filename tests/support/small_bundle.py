@@ -33,7 +33,7 @@ def make_manifest(folder: pathlib.Path, name: str = "small", version: str = "1",
 
 
 def make_bundle(envbundle, installer, folder: pathlib.Path, *, name="small", version="1", text="one", key=None,
-                environment=None, prune=()) -> pathlib.Path:
+                environment=None, options=(), prune=()) -> pathlib.Path:
     """Fills `folder` with tree, manifest, lock, key (unless given), bundle and envinstall; returns the bundle."""
     folder.mkdir(parents=True, exist_ok=True)
     make_tree(folder / "tree", text)
@@ -50,7 +50,7 @@ def make_bundle(envbundle, installer, folder: pathlib.Path, *, name="small", ver
         key = folder / "key"
         run(envbundle, "keygen", key)
     bundle = folder / f"{name}.bundle.zst"
-    run(envbundle, "build", lock, "-o", bundle, "--key", key, "--installer", installer, "--offline", "-j", "2")
+    run(envbundle, "build", lock, "-o", bundle, "--key", key, "--installer", installer, "--offline", "-j", "2", *options)
     return bundle
 
 

@@ -3,6 +3,7 @@
 #include "runtime/envrun/cli/program_commands.hpp"
 #include "runtime/envrun/cli/subcommand.hpp"
 #include "runtime/envrun/cli/text_commands.hpp"
+#include "runtime/envrun/doctor/doctor_command.hpp"
 #include "runtime/envrun/notebook/jupyter_command.hpp"
 #include "runtime/envrun/notebook/kernelspec.hpp"
 #include "runtime/envrun/notebook/venv_command.hpp"
@@ -29,6 +30,8 @@ std::span<const Subcommand> subcommands() {
       Subcommand{"slurm-template", "print a batch script for Slurm", false, add_slurm_template},
       Subcommand{"metrics", "export metrics of GPUs, processes and training to Prometheus", true,
                  add_metrics},
+      Subcommand{"doctor", "find what on this machine would stand in the way, and what to do",
+                 false, add_doctor},
       Subcommand{"completion", "print the completion script of a shell", false, add_completion,
                  true},
       Subcommand{"man", "print the manual page, for 'man -l -'", false, add_man, true},
