@@ -55,6 +55,13 @@ class Node:
             if time.monotonic() > deadline:
                 raise RuntimeError("unshare did not make a mount namespace")
             time.sleep(0.01)
+        try:
+            self.prepare(work, fusermount, fuse, shm, tmp)
+        except BaseException:
+            self.holder.kill()
+            raise
+
+    def prepare(self, work, fusermount, fuse, shm, tmp):
         device = work / "fuse-device"
         if not device.exists():
             os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(10, 229))
@@ -433,13 +440,14 @@ def test_uninstall(subject, report):
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--made", type=pathlib.Path, required=True)
-    options.add_argument("--work", type=pathlib.Path, help="where to work (default: a temporary folder)")
+    options.add_argument("--work", type=pathlib.Path, help="where to work (default: in /var/tmp)")
     given = options.parse_args()
     if os.geteuid() != 0:
         print("skipped: nodes are made with mount namespaces, which needs root here")
         return 0
     report = Report()
-    work = pathlib.Path(tempfile.mkdtemp(prefix="image-", dir=given.work))
+    # Not in /tmp, which every node covers with its own.
+    work = pathlib.Path(tempfile.mkdtemp(prefix="image-", dir=given.work or "/var/tmp"))
     work.chmod(0o755)
     try:
         subject = Subject(given.made.resolve(), work)

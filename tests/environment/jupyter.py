@@ -260,7 +260,9 @@ def kernelspec(report, prefix, work):
                  "" if spec["argv"][:3] == [str(prefix / "bin/envrun"), "--cpus", "1"] else str(spec))
     report.check("it has logos", "" if (spec_folder / "logo-64x64.png").exists() else "none")
     foreign = dict(environment, PYTHONPATH="/nonexistent/other/python")
-    ran = subprocess.run(as_user([sys.executable, "-c", KERNEL_CLIENT, "torch-kernel",
+    packages = test_tools.packages_for_users(work / "another-jupyter")
+    ran = subprocess.run(as_user([test_tools.HOST_PYTHON, "-c", f"import sys\nsys.path.insert(0, {str(packages)!r})\n" + KERNEL_CLIENT,
+                                  "torch-kernel",
                                   "import sys, os; print(sys.prefix, os.environ.get('PYTHONPATH')); " + TORCH]),
                          env=foreign, capture_output=True, text=True, timeout=300, check=False, cwd=home)
     good = "64.0" in ran.stdout and str(prefix) in ran.stdout
