@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -331,8 +332,12 @@ srun --overlap -N3 -n3 '{envrun}' torchrun {self.work}/train.py && wait $first
         if "\n  jupyter " not in known:
             print("skipped: this envrun has no 'jupyter'")
             return
-        out = self.work / "jupyter.out"
-        job = self.cluster.submit("-o", out, script, environment={"HOME": str(self.work)})
+        # As an ordinary user: Jupyter refuses root.
+        home = self.work / "notebooks"
+        home.mkdir()
+        os.chown(home, 65534, 65534)
+        out = home / "jupyter.out"
+        job = self.cluster.submit("--uid=65534", "--gid=65534", "-o", out, script, environment={"HOME": str(home)}, cwd=home)
         address = None
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline and not address:
@@ -351,6 +356,47 @@ srun --overlap -N3 -n3 '{envrun}' torchrun {self.work}/train.py && wait $first
                    out.read_text() if out.exists() else "")
         self.cluster.run("scancel", job)
         self.check("jupyter.sbatch ends with scancel", self.cluster.wait_for(job, 60)[0] == "CANCELLED")
+
+
+    def every_subcommand(self):
+        """Each sub-command that ends by itself, as an ordinary user from a prefix that was moved: outside of a job, and in
+        one. JupyterLab and sshd as services have tests of their own."""
+        first = pathlib.Path(tempfile.mkdtemp(prefix=".every-", dir=self.prefix.parent))
+        try:
+            os.chmod(first, 0o755)
+            subprocess.run(["cp", "-al", self.prefix, first / "made here"], check=True, timeout=120)
+            (first / "made here").rename(first / "moved to")
+            envrun = first / "moved to/bin/envrun"
+            for place, start in (("outside of a job", ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]),
+                                 ("in a job", ["srun", "--uid=65534", "--gid=65534", "-N1", "-n1", "--cpu-bind=none"])):
+                home = self.work / f"home of {place}"
+                home.mkdir()
+                os.chown(home, 65534, 65534)
+                environment = {"HOME": str(home), "SHELL": "/bin/sh", "XDG_STATE_HOME": str(home / "state"),
+                               "XDG_RUNTIME_DIR": "/run/user/none"}
+                for words, wanted in (
+                    (["--", "python", "-c", "print(6 * 7)"], "42"),
+                    (["--cpus", "1", "run", "python", "-c", "import os; print(len(os.sched_getaffinity(0)), 'CPU')"], "1 CPU"),
+                    (["shell"], None),
+                    (["kernelspec", "--print"], str(envrun)),
+                    (["venv", str(home / "own")], None),
+                    (["sshd", "--check"], "127.0.0.1"),
+                    (["torchrun", "--nproc-per-node=1", "-m", "platform"], "Linux"),
+                    (["ddp-check"], None),
+                    (["slurm-template", "one-node"], "#SBATCH"),
+                    (["metrics", "--once"], "envbundle_nvml_up 0"),
+                    (["doctor", "--only", "release,limits"], "release"),
+                    (["completion", "bash"], "complete"),
+                    (["man"], ".SH"),
+                ):
+                    done = self.cluster.run(*start, envrun, *words, environment=environment, cwd="/", check=False, timeout=120)
+                    # Without a permission, `sshd --check` says so and ends with 24; doctor may find a problem here.
+                    codes = {"sshd": (0, 23, 24), "doctor": (0, 23)}.get(words[0], (0,))
+                    self.check(f"{place}: envrun {' '.join(words[:2])}",
+                               done.returncode in codes and (wanted is None or wanted in done.stdout + done.stderr),
+                               f"exit {done.returncode}: {done.stdout[-500:]} {done.stderr[-700:]}")
+        finally:
+            shutil.rmtree(first, ignore_errors=True)
 
 
 def tree(folder):
@@ -373,7 +419,7 @@ def main():
         groups = [suite.node_local, suite.stage, suite.shared, suite.cancelled, suite.staging_template,
                   suite.jupyter_template]
         if suite.has_torch:
-            groups += [suite.distributed, suite.ddp_check, suite.templates]
+            groups += [suite.distributed, suite.ddp_check, suite.templates, suite.every_subcommand]
         else:
             print("skipped: there is no PyTorch: torchrun, ddp-check and their templates")
         for group in groups:

@@ -55,7 +55,7 @@ InactiveLimit=0
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
 {extra}
 {nodes}
-PartitionName=all Nodes=ALL Default=YES MaxTime=60 State=UP OverSubscribe=YES:8
+PartitionName=all Nodes=ALL Default=YES MaxTime=1-0 State=UP OverSubscribe=YES:8
 """
 
 
