@@ -17,6 +17,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from report import Report  # noqa: E402
+
 PACKAGING = pathlib.Path(__file__).resolve().parents[2] / "packaging"
 
 # A line that ends at the cursor, and what must be (or, with !, must not be) offered there.
@@ -61,18 +64,6 @@ zpty -w -n z $'\C-a: \C-eEND'
 await END
 zpty -d z
 """
-
-
-class Report:
-    passed = failed = 0
-
-    def check(self, label, problem):
-        if problem:
-            self.failed += 1
-            print(f"FAILED  {label}: {problem}", flush=True)
-        else:
-            self.passed += 1
-            print(f"ok      {label}", flush=True)
 
 
 def offered(shell, texts, line):

@@ -25,6 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 PAGES = REPOSITORY / "packaging/docs"
 sys.path.insert(0, str(REPOSITORY / "tests/support"))
+from report import Report  # noqa: E402
 
 import doc_pages  # noqa: E402
 import small_bundle  # noqa: E402
@@ -37,24 +38,6 @@ NEEDS = {  # what a block may need -> whether it is here, and the words for wher
     "two-gpus": (lambda: pathlib.Path("/dev/nvidia1").exists(), "no two NVIDIA devices"),
     "fuse": (lambda: pathlib.Path("/dev/fuse").exists(), "no /dev/fuse"),
 }
-
-
-class Report:
-    def __init__(self):
-        self.passed = self.failed = self.skipped = 0
-
-    def check(self, label, problem):
-        """`problem`: "" when all is well."""
-        if problem:
-            self.failed += 1
-            print(f"FAILED  {label}: {problem}", flush=True)
-        else:
-            self.passed += 1
-            print(f"ok      {label}", flush=True)
-
-    def skip(self, label, why):
-        self.skipped += 1
-        print(f"skipped {label}: {why}", flush=True)
 
 
 class Sandbox:

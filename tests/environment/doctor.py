@@ -24,27 +24,12 @@ NOBODY = 65534
 
 ASK_NCCL = """
 import ctypes, sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from report import Report  # noqa: E402
 library = ctypes.CDLL(sys.argv[1])
 print("result", library.ncclGetUniqueId(ctypes.create_string_buffer(128)))
 """
-
-
-class Report:
-    def __init__(self):
-        self.passed = self.failed = self.skipped = 0
-
-    def check(self, label, problem):
-        """`problem`: "" when all is well."""
-        if problem:
-            self.failed += 1
-            print(f"FAILED  {label}: {problem}", flush=True)
-        else:
-            self.passed += 1
-            print(f"ok      {label}", flush=True)
-
-    def skip(self, label, why):
-        self.skipped += 1
-        print(f"skipped {label}: {why}", flush=True)
 
 
 class Doctor:

@@ -28,22 +28,13 @@ import notebook_server as servers  # noqa: E402
 from notebook_browser import Browser  # noqa: E402
 from notebook_server import Server, as_user, make_home, wait_for  # noqa: E402
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from report import Report  # noqa: E402
+
 TORCH = "import torch; print((torch.ones(64, 64) @ torch.ones(64, 64))[0, 0].item())"
 
 
-class Report:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, label, problem):
-        """`problem`: "" when all is well."""
-        if problem:
-            self.failed += 1
-            print(f"FAILED  {label}: {problem}", flush=True)
-        else:
-            self.passed += 1
-            print(f"ok      {label}", flush=True)
-
+class BrowserReport(Report):
     def attempt(self, label, action):
         """A step whose failure is an exception."""
         try:
@@ -286,7 +277,7 @@ def main():
     parser.add_argument("--screenshots", type=pathlib.Path)
     options = parser.parse_args()
     prefix = options.prefix.resolve()
-    report = Report()
+    report = BrowserReport()
     with tempfile.TemporaryDirectory(prefix="eb-jupyter-", dir="/tmp") as name, \
             tempfile.TemporaryDirectory(prefix=".eb-moved-", dir=prefix.parent) as beside:
         work = pathlib.Path(name)

@@ -47,6 +47,9 @@ print("codes", codes, flush=True)
 # MIB of pages that N children share, and only read: whole they are many times what is used.
 SHARES = """\
 import os, sys, time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from report import Report  # noqa: E402
 block = bytearray(b"x") * (int(sys.argv[1]) << 20)
 children = []
 for _ in range(int(sys.argv[2])):
@@ -81,20 +84,6 @@ held = bytearray(b"x") * (97 << 20)
 time.sleep(20)
 """
 PROGRAMS = {"eat": EAT, "forks": FORKS, "shares": SHARES, "daemon": DAEMON, "polite": POLITE}
-
-
-class Report:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, label, problem):
-        """`problem`: "" when all is well."""
-        if problem:
-            self.failed += 1
-            print(f"FAILED  {label}: {problem}", flush=True)
-        else:
-            self.passed += 1
-            print(f"ok      {label}", flush=True)
 
 
 class Run:

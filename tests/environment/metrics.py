@@ -26,22 +26,11 @@ import time
 import urllib.parse
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from report import Report  # noqa: E402
+
 SECRET = "0123456789abcdef0123456789abcdef"
 TWO_GPUS = "devices=2"
-
-
-class Report:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, label, problem):
-        """`problem`: "" when all is well."""
-        if problem:
-            self.failed += 1
-            print(f"FAILED  {label}: {problem}", flush=True)
-        else:
-            self.passed += 1
-            print(f"ok      {label}", flush=True)
 
 
 class Page:

@@ -20,6 +20,7 @@ import tempfile
 
 here = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(here), str(here.parent / "support")]
+from report import Report  # noqa: E402
 
 import module_tools  # noqa: E402
 import small_bundle  # noqa: E402
@@ -30,20 +31,6 @@ SHELLS = {"bash": ["bash", "--norc", "--noprofile"], "zsh": ["zsh", "-f"], "fish
 SHELLS_OWN = re.compile(r"_$|PWD$|OLDPWD$|SHLVL$|BASH_FUNC_")
 OWN_ENVIRONMENT = {"PYTHONHOME": "/another/python", "PYTHONNOUSERSITE": "yes", "PYTHONPATH": "/my/code",
                    "MANPATH": "/usr/share/man", "LD_LIBRARY_PATH": "/my/lib", "ENVBUNDLE_PREFIX": "/before"}
-
-
-class Report:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, label, problem):
-        """`problem`: "" when all is well."""
-        if problem:
-            self.failed += 1
-            print(f"FAILED  {label}: {problem}", flush=True)
-        else:
-            self.passed += 1
-            print(f"ok      {label}", flush=True)
 
 
 class Session:
