@@ -29,19 +29,8 @@ def prepare(shop):
     # A folder has no architecture, so the other one differs by its manifest alone.
     other = shop.path("aarch64")
     other.mkdir()
-    original = small_bundle.make_manifest
-
-    def aarch64(folder, name="small", version="1"):
-        manifest = original(folder, name, version)
-        manifest.write_text(manifest.read_text().replace("linux-x86_64", "linux-aarch64"))
-        return manifest
-
-    small_bundle.make_manifest = aarch64
-    try:
-        small_bundle.make_bundle(programs["envbundle"], programs["envinstall"], other, key=first.parent / "key",
-                                 environment=shop.environment)
-    finally:
-        small_bundle.make_manifest = original
+    small_bundle.make_bundle(programs["envbundle"], programs["envinstall"], other, key=first.parent / "key",
+                             environment=shop.environment, platform="linux-aarch64")
     for folder in ("first", "second", "aarch64"):
         subprocess.run(["chmod", "-R", "a+rX", shop.path(folder)], check=True)
     os.chmod(shop.scratch, 0o755)
@@ -204,15 +193,16 @@ def install_upgrade_and_after(shop):
     shop.run(program, bundle(shop), "--prefix", "p", "--quiet")
     first = shop.path("p/current").readlink().name
     shop.run(program, bundle(shop, "second"), "--prefix", "p")
+    second = shop.path("p/current").readlink().name
     shop.run(program, "list", "p", sort=True)
     shop.run(program, "rollback", "p")
     shop.run(program, "rollback", "p")
     shop.run(program, "rollback", "p", "nothing")
-    shop.run(program, "verify", "p", "--full")
+    shop.run(program, "verify", "p", second, "--full")
     shop.path("p/current/share/doc/readme").write_text("changed")
     shop.path("p/current/share/extra").write_text("added")
     shop.path("p/current/share/empty").unlink()
-    shop.run(program, "verify", "p", "--full")
+    shop.run(program, "verify", "p", second, "--full")
     # One by one, because the order of --all is that of the IDs.
     shop.run(program, "uninstall", "p", first)
     shop.run(program, "uninstall", "p", "--all")
@@ -295,7 +285,7 @@ def help_case(program, *command):
 for _program, _commands in {
     "envinstall": ("check", "list", "info", "stage", "verify", "rollback", "uninstall"),
     "envbundle": ("lock", "fetch", "build", "inspect", "verify", "keygen", "sign"),
-    "envrun": ("shell", "jupyter", "kernelspec", "venv", "sshd", "ddp-check", "slurm-template", "completion", "man"),
+    "envrun": ("shell", "jupyter", "kernelspec", "venv", "sshd", "ddp-check", "slurm-template", "doctor", "completion", "man"),
 }.items():
     help_case(_program)
     for _command in _commands:

@@ -24,7 +24,7 @@ PACKAGING = pathlib.Path(__file__).resolve().parents[2] / "packaging"
 
 # A line that ends at the cursor, and what must be (or, with !, must not be) offered there.
 CASES = [
-    ("envrun ", "run shell jupyter kernelspec venv sshd torchrun ddp-check slurm-template metrics completion man"),
+    ("envrun ", "run shell jupyter kernelspec venv sshd torchrun ddp-check slurm-template metrics doctor completion man"),
     ("envrun --g", "--gpus !--memory"),
     ("envrun --gpus 2 ss", "sshd !shell"),
     ("envrun sshd --po", "--port !--listen"),

@@ -22,22 +22,23 @@ def make_tree(folder: pathlib.Path, text: str = "one") -> None:
 OURS = ("bin/envrun", "libexec*", "lib*", "etc*", "share/[!de]*", "share/envbundle*")
 
 
-def make_manifest(folder: pathlib.Path, name: str = "small", version: str = "1", prune=()) -> pathlib.Path:
+def make_manifest(folder: pathlib.Path, name: str = "small", version: str = "1", prune=(),
+                  platform: str = "linux-x86_64") -> pathlib.Path:
     manifest = folder / f"{name}.toml"
     base = "[base]\nprune = [" + ", ".join(f'"{each}"' for each in prune) + "]\n\n" if prune else ""
     manifest.write_text(
-        f'name = "{name}"\nversion = "{version}"\n\n[target]\nplatform = "linux-x86_64"\n\n{base}'
+        f'name = "{name}"\nversion = "{version}"\n\n[target]\nplatform = "{platform}"\n\n{base}'
         '[[folder]]\npath = "tree"\nlicence = "MIT"\n'
     )
     return manifest
 
 
 def make_bundle(envbundle, installer, folder: pathlib.Path, *, name="small", version="1", text="one", key=None,
-                environment=None, options=(), prune=()) -> pathlib.Path:
+                environment=None, options=(), prune=(), platform="linux-x86_64") -> pathlib.Path:
     """Fills `folder` with tree, manifest, lock, key (unless given), bundle and envinstall; returns the bundle."""
     folder.mkdir(parents=True, exist_ok=True)
     make_tree(folder / "tree", text)
-    manifest = make_manifest(folder, name, version, prune)
+    manifest = make_manifest(folder, name, version, prune, platform)
 
     def run(*argv):
         done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, env=environment, cwd=folder)
