@@ -19,14 +19,14 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from report import Report  # noqa: E402
+
 LIMIT = 60  # seconds for one process
 NOBODY = 65534
 
 ASK_NCCL = """
 import ctypes, sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from report import Report  # noqa: E402
 library = ctypes.CDLL(sys.argv[1])
 print("result", library.ncclGetUniqueId(ctypes.create_string_buffer(128)))
 """

@@ -20,6 +20,9 @@ import tempfile
 import textwrap
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from report import Report  # noqa: E402
+
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import small_linux  # noqa: E402
 
@@ -47,9 +50,6 @@ print("codes", codes, flush=True)
 # MIB of pages that N children share, and only read: whole they are many times what is used.
 SHARES = """\
 import os, sys, time
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from report import Report  # noqa: E402
 block = bytearray(b"x") * (int(sys.argv[1]) << 20)
 children = []
 for _ in range(int(sys.argv[2])):
