@@ -196,9 +196,13 @@ def check_sandboxes(report, prefix):
     said = Doctor(prefix, "shm", before=["unshare", "--mount", "sh", "-c",
                                          'mount -t tmpfs -o size=64m none /dev/shm && exec "$@"', "sh"])
     report.check("64 MiB of shared memory", said.problem_unless("shm", "/dev/shm", "warning", "64 MiB"))
-    said = Doctor(prefix, "storage", before=["unshare", "--mount", "sh", "-c",
-                                             'mount -t tmpfs -o size=1m,noexec none /tmp && exec "$@"', "sh"])
-    report.check("a small /tmp with noexec", said.problem_unless("storage", "temporary", "warning", "full")
+    # Not /tmp itself: the prefix may lie there.
+    with tempfile.TemporaryDirectory() as small:
+        said = Doctor(prefix, "storage", before=[
+            "unshare", "--mount", "sh", "-c",
+            'mount -t tmpfs -o size=1m,noexec none "$0" && TMPDIR=$0 exec "$@"', small])
+    report.check("a small folder for temporary files, with noexec",
+                 said.problem_unless("storage", "temporary", "warning", "full")
                  or said.problem_unless("storage", "temporary", "note", "noexec"))
     said = Doctor(prefix, "system", before=["unshare", "--mount", "sh", "-c",
                                             'mount -t tmpfs none /proc && exec "$@"', "sh"])
