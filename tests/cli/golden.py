@@ -195,6 +195,8 @@ def main() -> int:
     args = options.parse_args()
     import cases
 
+    # What runs in the background of a script has SIGINT ignored, and its children would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     programs = {"envbundle": args.envbundle.resolve(), "envinstall": args.envinstall.resolve(),
                 "envrun": args.envrun.resolve()}
     chosen = args.cases or list(cases.CASES)

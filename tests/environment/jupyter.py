@@ -277,6 +277,8 @@ def main():
     parser.add_argument("--screenshots", type=pathlib.Path)
     options = parser.parse_args()
     prefix = options.prefix.resolve()
+    # What runs in the background of a script has SIGINT ignored, and its children would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     report = BrowserReport()
     with tempfile.TemporaryDirectory(prefix="eb-jupyter-", dir="/tmp") as name, \
             tempfile.TemporaryDirectory(prefix=".eb-moved-", dir=prefix.parent) as beside:
