@@ -163,6 +163,18 @@ void TrustArguments::add_to(CLI::App& app) {
   });
 }
 
+void add_work_options(CLI::App& app, InstallOptions& install) {
+  app.add_option_function<std::string>("-j,--jobs", [&install](const std::string& text) {
+    install.jobs = parse_count("--jobs", text, 1, kMaxJobs);
+  });
+  app.add_option_function<std::string>("--max-bytes", [&install](const std::string& text) {
+    install.max_bytes = parse_size("--max-bytes", text);
+  });
+  app.add_option_function<std::string>("--wait", [&install](const std::string& text) {
+    install.wait_seconds = parse_count("--wait", text, 0, 86400);
+  });
+}
+
 uint64_t parse_size(const std::string& option, const std::string& text) {
   static constexpr std::string_view kUnits = "kMGT";
   std::string digits = text;

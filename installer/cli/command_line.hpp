@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "installer/cli/environment.hpp"
+#include "installer/install/install_plan.hpp"
 
 namespace eb {
 
@@ -47,6 +48,9 @@ struct TrustArguments {
   void add_to(CLI::App& app);
   bool is_explicit() const { return !allowed_signers.empty() || !fingerprints.empty(); }
 };
+
+/// --jobs, --max-bytes and --wait, for every command that installs. `install` must outlive `app`.
+void add_work_options(CLI::App& app, InstallOptions& install);
 
 /// A number of bytes such as 500M or 20G (powers of 1000). Throws Error(kUsage).
 uint64_t parse_size(const std::string& option, const std::string& text);

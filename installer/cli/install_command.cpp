@@ -37,15 +37,7 @@ bool InstallArguments::parse(const std::vector<std::string>& arguments, Environm
   app.add_flag("--check", check_mode);
   app.add_flag_callback("--as-image", [this] { install.form = ReleaseForm::kImage; });
   app.add_flag("--allow-downgrade", install.allow_downgrade);
-  app.add_option_function<std::string>("-j,--jobs", [this](const std::string& text) {
-    install.jobs = parse_count("--jobs", text, 1, kMaxJobs);
-  });
-  app.add_option_function<std::string>("--max-bytes", [this](const std::string& text) {
-    install.max_bytes = parse_size("--max-bytes", text);
-  });
-  app.add_option_function<std::string>("--wait", [this](const std::string& text) {
-    install.wait_seconds = parse_count("--wait", text, 0, 86400);
-  });
+  add_work_options(app, install);
   trust.add_to(app);
   check.add_to(app);
   modules.add_to(app);

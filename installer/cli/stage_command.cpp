@@ -32,15 +32,7 @@ bool StageArguments::parse(const std::vector<std::string>& arguments, Environmen
   app.add_option("BUNDLE", bundle);
   app.add_option("--to", to);
   app.add_flag("--remove", remove);
-  app.add_option_function<std::string>("-j,--jobs", [this](const std::string& text) {
-    install.jobs = parse_count("--jobs", text, 1, kMaxJobs);
-  });
-  app.add_option_function<std::string>("--max-bytes", [this](const std::string& text) {
-    install.max_bytes = parse_size("--max-bytes", text);
-  });
-  app.add_option_function<std::string>("--wait", [this](const std::string& text) {
-    install.wait_seconds = parse_count("--wait", text, 0, 86400);
-  });
+  add_work_options(app, install);
   trust.add_to(app);
   output.add_to(app);
   if (!line.parse(arguments, environment)) return false;

@@ -41,6 +41,27 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return out;
 }
 
+// argv and environ as execve(2) takes them, made before a fork: afterwards nothing may allocate.
+class StartTexts {
+ public:
+  explicit StartTexts(const Program& program)
+      : argument_texts_(program.arguments),
+        variable_texts_(program.variables.entries()),
+        arguments_(pointers(argument_texts_)),
+        variables_(pointers(variable_texts_)) {}
+  StartTexts(const StartTexts&) = delete;
+  StartTexts& operator=(const StartTexts&) = delete;
+
+  char* const* arguments() const { return arguments_.data(); }
+  char* const* variables() const { return variables_.data(); }
+
+ private:
+  std::vector<std::string> argument_texts_;
+  std::vector<std::string> variable_texts_;
+  std::vector<char*> arguments_;
+  std::vector<char*> variables_;
+};
+
 int report_start_failure(const std::string& path, int error) {
   Error message(ExitCode::kIo, "cannot start " + path);
   message.why(std::strerror(error));
@@ -128,21 +149,15 @@ int wait_for_program(const Program& program, pid_t child) {
 }  // namespace
 
 int execute_program(const Program& program) {
-  std::vector<std::string> argument_texts = program.arguments;
-  std::vector<std::string> variable_texts = program.variables.entries();
-  const auto arguments = pointers(argument_texts);
-  const auto variables = pointers(variable_texts);
+  const StartTexts texts(program);
   std::cout.flush();
   std::cerr.flush();
   return report_start_failure(program.path,
-                              start_here(program, arguments.data(), variables.data()));
+                              start_here(program, texts.arguments(), texts.variables()));
 }
 
 int run_program(const Program& program) {
-  std::vector<std::string> argument_texts = program.arguments;
-  std::vector<std::string> variable_texts = program.variables.entries();
-  const auto arguments = pointers(argument_texts);
-  const auto variables = pointers(variable_texts);
+  const StartTexts texts(program);
   std::cout.flush();
   std::cerr.flush();
   std::array<int, 2> failure{};
@@ -159,7 +174,7 @@ int run_program(const Program& program) {
     signals.restore();
     sigprocmask(SIG_SETMASK, &before, nullptr);
     close(failure[0]);
-    const int error = start_here(program, arguments.data(), variables.data());
+    const int error = start_here(program, texts.arguments(), texts.variables());
     [[maybe_unused]] const ssize_t told = write(failure[1], &error, sizeof error);
     _exit(kCannotStart);
   }
