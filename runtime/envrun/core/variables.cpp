@@ -39,4 +39,11 @@ std::vector<std::string> Variables::entries() const {
   return out;
 }
 
+std::string state_home(const Variables& variables) {
+  const std::string named = variables.get("XDG_STATE_HOME");
+  if (named.starts_with('/')) return named;
+  const std::string home = variables.get("HOME");
+  return home.starts_with('/') ? home + "/.local/state" : "";
+}
+
 }  // namespace eb

@@ -32,4 +32,9 @@ class Variables {
   std::map<std::string, std::string> values_;
 };
 
+/// Where this user's programs keep what is to last: $XDG_STATE_HOME, else $HOME/.local/state,
+/// neither of them where it is relative (XDG base directory specification); empty when there is no
+/// such.
+std::string state_home(const Variables& variables);
+
 }  // namespace eb

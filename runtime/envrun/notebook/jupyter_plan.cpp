@@ -51,11 +51,7 @@ JupyterHome choose_home(const World& world, const JupyterOptions& options,
       home.starts_with('/') && world.sys.fstatat(AT_FDCWD, home.c_str(), &info, 0) == 0 &&
       S_ISDIR(info.st_mode) && world.sys.faccessat(AT_FDCWD, home.c_str(), W_OK | X_OK) == 0;
   JupyterHome out{.token_file = scratch + "/token", .is_lasting = usable};
-  if (usable) {
-    std::string state = world.variables.get("XDG_STATE_HOME");
-    if (!state.starts_with('/')) state = home + "/.local/state";
-    out.token_file = state + "/envbundle/jupyter/token";
-  }
+  if (usable) out.token_file = state_home(world.variables) + "/envbundle/jupyter/token";
   if (!options.token_file.empty()) {
     out.token_file = options.token_file.starts_with('/')
                          ? options.token_file

@@ -23,15 +23,11 @@ std::string file_name_of(const std::string& node) {
 }  // namespace
 
 SshdFolders sshd_folders(const World& world, int port) {
-  std::string base = world.variables.get("XDG_STATE_HOME");
-  if (!base.starts_with('/')) {
-    const std::string home = world.variables.get("HOME");
-    if (!home.starts_with('/')) {
-      throw Error(ExitCode::kUsage, "there is no place for the keys of sshd")
-          .why("neither HOME nor XDG_STATE_HOME is an absolute path")
-          .hint("set XDG_STATE_HOME to a folder of yours that nobody else may write to");
-    }
-    base = home + "/.local/state";
+  const std::string base = state_home(world.variables);
+  if (base.empty()) {
+    throw Error(ExitCode::kUsage, "there is no place for the keys of sshd")
+        .why("neither HOME nor XDG_STATE_HOME is an absolute path")
+        .hint("set XDG_STATE_HOME to a folder of yours that nobody else may write to");
   }
   SshdFolders folders;
   folders.state = base + "/envbundle/sshd";

@@ -32,6 +32,12 @@ TEST_CASE(
   CHECK(run({"/etc/passwd"}) == kCannotStart);
 }
 
+TEST_CASE("a relative XDG_STATE_HOME or HOME does not count") {
+  CHECK(state_home(Variables({"XDG_STATE_HOME=/s", "HOME=/h"})) == "/s");
+  CHECK(state_home(Variables({"XDG_STATE_HOME=s", "HOME=/h"})) == "/h/.local/state");
+  CHECK(state_home(Variables({"HOME=h"})).empty());
+}
+
 TEST_CASE("find_program wants a regular file that may be executed") {
   CHECK(find_program(real_sys(), "sh", "/nonexistent:/bin") == "/bin/sh");
   CHECK(find_program(real_sys(), "passwd", "/etc").empty());
