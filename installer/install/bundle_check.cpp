@@ -56,7 +56,8 @@ class FileHasher final : public ContentConsumer {
     const Entry& entry = index_.entries[number];
     const auto shared = shared_.files.find(number);
     if (shared == shared_.files.end()) {
-      compare(entry, sha256(data));
+      own_.update(data);
+      if (offset + data.size() == entry.size_bytes) compare(entry, own_.finish());
     } else {
       add(shared->second, entry, offset, data);
     }
@@ -75,6 +76,7 @@ class FileHasher final : public ContentConsumer {
 
   SharedState& shared_;
   const Index& index_;
+  Sha256Hasher own_;  ///< of a file that lies in one frame
   int exceptions_ = std::uncaught_exceptions();
 };
 
@@ -87,7 +89,7 @@ BundleCheck check_bundle(BundleSource& source, const VerifiedBundle& bundle, uns
   SharedState shared;
   for (const uint32_t entry : layout.spanning_files()) shared.files[entry];
   run_frames(
-      source, bundle, layout, jobs, "verify",
+      source, bundle, layout, {.jobs = jobs, .phase = "verify"},
       [&]() -> std::unique_ptr<ContentConsumer> {
         return std::make_unique<FileHasher>(shared, index);
       },

@@ -1,9 +1,11 @@
-// ZSTD_getFrameHeader is in the static part of zstd's interface; the library is linked statically.
+// ZSTD_getFrameHeader and ZSTD_d_stableOutBuffer are in the static part of zstd's interface; the
+// library is linked statically.
 #define ZSTD_STATIC_LINKING_ONLY
 #include "installer/install/frame_decoder.hpp"
 
 #include <zstd.h>
 
+#include <algorithm>
 #include <string>
 
 #include "installer/base/error.hpp"
@@ -11,6 +13,10 @@
 
 namespace eb {
 namespace {
+
+// Compressed bytes that zstd gets at a time: what they decode to fits into a core's own cache
+// (measured on 1 MiB: 64 to 256 KiB are alike, whole frames of 8 MiB are slower).
+constexpr size_t kPieceSize = 128u << 10;
 
 std::string named(size_t number) { return "frame " + std::to_string(number); }
 
@@ -74,6 +80,8 @@ struct FrameDecoder::State {
         raw_capacity(totals.largest_raw_frame) {
     if (context == nullptr) throw std::bad_alloc();
     ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, kMaxWindowLog);
+    // Decodes to where the bytes are wanted; zstd keeps no window of its own.
+    ZSTD_DCtx_setParameter(context, ZSTD_d_stableOutBuffer, 1);
   }
   ~State() { ZSTD_freeDCtx(context); }
 };
@@ -90,7 +98,7 @@ std::span<std::byte> FrameDecoder::input(uint64_t compressed_size) {
   return out;
 }
 
-Bytes FrameDecoder::decode(const Frame& frame, size_t number) {
+void FrameDecoder::decode(const Frame& frame, size_t number, const PieceFunction& piece) {
   State& state = *state_;
   state.hasher.update(state.input);
   if (const Sha256 actual = state.hasher.finish(); actual != frame.digest) {
@@ -104,14 +112,21 @@ Bytes FrameDecoder::decode(const Frame& frame, size_t number) {
   if (frame.raw_size > state.raw_capacity) {
     throw Error(ExitCode::kInternal, "a frame is larger than the largest one");
   }
-  const size_t size = ZSTD_decompressDCtx(state.context, state.raw.get(), frame.raw_size,
-                                          state.input.data(), state.input.size());
-  if (ZSTD_isError(size) != 0) mismatch(number, ZSTD_getErrorName(size));
-  if (size != frame.raw_size) {
-    mismatch(number,
-             "expected " + std::to_string(frame.raw_size) + " bytes, got " + std::to_string(size));
+  ZSTD_DCtx_reset(state.context, ZSTD_reset_session_only);
+  ZSTD_inBuffer in{state.input.data(), 0, 0};
+  ZSTD_outBuffer out{state.raw.get(), frame.raw_size, 0};
+  size_t left = 1;
+  // Each round gives zstd more, so there is an end to them.
+  while (left != 0 && in.size < state.input.size()) {
+    in.size = std::min(in.size + kPieceSize, state.input.size());
+    left = ZSTD_decompressStream(state.context, &out, &in);
+    if (ZSTD_isError(left) != 0) mismatch(number, ZSTD_getErrorName(left));
+    piece({state.raw.get(), out.pos});
   }
-  return {state.raw.get(), size};
+  if (left != 0 || out.pos != frame.raw_size) {
+    mismatch(number, "expected " + std::to_string(frame.raw_size) + " bytes, got " +
+                         std::to_string(out.pos) + (left != 0 ? " and no end" : ""));
+  }
 }
 
 uint64_t FrameDecoder::memory_bytes(const IndexTotals& totals) {

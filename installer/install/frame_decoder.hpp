@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -23,11 +24,17 @@ class FrameDecoder {
   /// Where the compressed bytes of the next frame belong.
   std::span<std::byte> input(uint64_t compressed_size);
 
-  /// Decodes what was put into input(); `number` is for messages. Throws Error: kDigestMismatch
-  /// when the bytes are not those of the index (nothing was decoded then) or decode to another
-  /// length (F016, F017); kMalformed for a frame that breaks FORMAT §4: window, dictionary, content
-  /// size, bytes after its end (F015, F018–F020). The result is valid until the next call.
-  Bytes decode(const Frame& frame, size_t number);
+  /// Gets all that is decoded so far: the same address each time, more bytes each time, and at
+  /// least once the whole frame.
+  using PieceFunction = std::function<void(Bytes so_far)>;
+
+  /// Decodes what was put into input(), a piece at a time: what is written while it is still in the
+  /// CPU's cache is not fetched from memory again. `number` is for messages. Throws Error:
+  /// kDigestMismatch when the bytes are not those of the index (nothing was decoded then) or decode
+  /// to another length (F016, F017); kMalformed for a frame that breaks FORMAT §4: window,
+  /// dictionary, content size, bytes after its end (F015, F018–F020). The bytes are valid until the
+  /// next call.
+  void decode(const Frame& frame, size_t number, const PieceFunction& piece);
 
   static uint64_t memory_bytes(const IndexTotals& totals);
 

@@ -8,22 +8,40 @@
 
 #include "installer/base/error.hpp"
 #include "installer/base/worker_pool.hpp"
+#include "installer/install/frame_cursor.hpp"
 #include "installer/install/frame_decoder.hpp"
+#include "installer/install/frame_queue.hpp"
 #include "installer/install/open_bundle.hpp"
 
 namespace eb {
 namespace {
 
+std::vector<uint32_t> wanted_frames(const FrameWork& work, size_t count) {
+  std::vector<uint32_t> out;
+  for (size_t i = 0; i < count; ++i) {
+    if (work.wanted.empty() || work.wanted[i]) out.push_back(static_cast<uint32_t>(i));
+  }
+  return out;
+}
+
 class FrameRun {
  public:
   FrameRun(BundleSource& source, const VerifiedBundle& bundle, const StreamLayout& layout,
-           EventSink& events, const StopFlag& stop)
-      : source_(source), bundle_(bundle), layout_(layout), events_(events), stop_(stop) {}
+           const FrameWork& work, EventSink& events, const StopFlag& stop)
+      : source_(source),
+        bundle_(bundle),
+        layout_(layout),
+        wanted_(work.wanted),
+        // In order: one stretch for all.
+        queue_(wanted_frames(work, bundle.index().frames.size()), work.in_order ? 1 : work.jobs),
+        is_shared_(work.in_order),
+        events_(events),
+        stop_(stop) {}
 
-  void work(ContentConsumer& consumer, FrameDecoder& decoder) {
+  void work(unsigned worker, ContentConsumer& consumer, FrameDecoder& decoder) {
     try {
       size_t frame = 0;
-      while (next(decoder, &frame)) {
+      while (next(worker, decoder, &frame)) {
         process(frame, consumer, decoder);
       }
     } catch (...) {
@@ -39,22 +57,37 @@ class FrameRun {
     if (source_.read_at(size, extra) != 0) throw wrong_length(source_, size, size + 1);
   }
 
+  uint64_t raw_bytes() const {
+    uint64_t out = 0;
+    for (size_t i = 0; i < bundle_.index().frames.size(); ++i) {
+      if (is_wanted(i)) out += bundle_.index().frames[i].raw_size;
+    }
+    return out;
+  }
+
  private:
+  bool is_wanted(size_t frame) const { return wanted_.empty() || wanted_[frame]; }
+
   // Takes the next frame and reads it into the decoder's buffer. A stream is read under the lock,
   // so that frames are taken in the order in which their bytes come.
-  bool next(FrameDecoder& decoder, size_t* frame) {
+  bool next(unsigned worker, FrameDecoder& decoder, size_t* frame) {
     if (!source_.is_stream()) {
-      *frame = next_.fetch_add(1);
-      if (!may_go_on(*frame)) return false;
+      stop_.check();
+      if (failed_.load(std::memory_order_relaxed)) return false;
+      const auto taken = queue_.next(is_shared_ ? 0 : worker);
+      if (!taken) return false;
+      *frame = *taken;
       read(*frame, decoder);
       return true;
     }
     const std::lock_guard lock(read_mutex_);
-    *frame = next_.load();
-    if (!may_go_on(*frame)) return false;
-    read(*frame, decoder);
-    next_.store(*frame + 1);
-    return true;
+    while (may_go_on(next_)) {
+      *frame = next_;
+      read(*frame, decoder);
+      ++next_;
+      if (is_wanted(*frame)) return true;
+    }
+    return false;
   }
 
   bool may_go_on(size_t frame) const {
@@ -79,19 +112,26 @@ class FrameRun {
 
   void process(size_t frame, ContentConsumer& consumer, FrameDecoder& decoder) {
     const Frame& expected = bundle_.index().frames[frame];
-    Bytes raw;
+    FrameCursor cursor(layout_, frame);
+    // What the consumer throws speaks for itself.
+    bool is_consuming = false;
+    const ContentFunction content = [&](uint32_t entry, uint64_t offset, Bytes data) {
+      consumer.content(entry, offset, data);
+    };
     try {
-      raw = decoder.decode(expected, frame);
+      decoder.decode(expected, frame, [&](Bytes so_far) {
+        is_consuming = true;
+        cursor.advance(so_far, content);
+        is_consuming = false;
+      });
     } catch (Error& error) {
+      if (is_consuming) throw;
       error.where(range_text(source_,
                              bundle_.prologue().data_offset() + layout_.compressed_begin(frame),
                              expected.compressed_size) +
                   ", while unpacking " + layout_.first_path(frame));
       throw;
     }
-    layout_.check_frame(frame, raw, [&](uint32_t entry, uint64_t offset, Bytes data) {
-      consumer.content(entry, offset, data);
-    });
     const std::lock_guard lock(progress_mutex_);
     done_ += expected.raw_size;
     events_.on(PhaseProgress{done_});
@@ -100,9 +140,12 @@ class FrameRun {
   BundleSource& source_;
   const VerifiedBundle& bundle_;
   const StreamLayout& layout_;
+  const std::vector<bool>& wanted_;
+  FrameQueue queue_;
+  const bool is_shared_;
   EventSink& events_;
   const StopFlag& stop_;
-  std::atomic<size_t> next_{0};
+  size_t next_ = 0;  ///< of a stream
   std::atomic<bool> failed_{false};
   std::mutex read_mutex_;
   std::mutex progress_mutex_;
@@ -122,22 +165,22 @@ WorkerBudget choose_workers(const Index& index, unsigned wanted, unsigned cpus, 
 }
 
 void run_frames(BundleSource& source, const VerifiedBundle& bundle, const StreamLayout& layout,
-                unsigned jobs, const std::string& phase,
+                const FrameWork& work,
                 const std::function<std::unique_ptr<ContentConsumer>()>& make_consumer,
                 EventSink& events, const StopFlag& stop) {
   const auto begin = std::chrono::steady_clock::now();
   const IndexTotals sums = totals(bundle.index());
-  events.on(PhaseStarted{phase, sums.raw_bytes, "bytes"});
-  FrameRun run(source, bundle, layout, events, stop);
+  FrameRun run(source, bundle, layout, work, events, stop);
+  events.on(PhaseStarted{work.phase, run.raw_bytes(), "bytes"});
   // Each item is a whole worker, which takes frames until there are none.
-  for_each_parallel(jobs, jobs, [&](size_t) {
+  for_each_parallel(work.jobs, work.jobs, [&](size_t worker) {
     FrameDecoder decoder(sums);
     const std::unique_ptr<ContentConsumer> consumer = make_consumer();
-    run.work(*consumer, decoder);
+    run.work(static_cast<unsigned>(worker), *consumer, decoder);
   });
   run.check_end();
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  events.on(PhaseFinished{phase, took.count()});
+  events.on(PhaseFinished{work.phase, took.count()});
 }
 
 }  // namespace eb

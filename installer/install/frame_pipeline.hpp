@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "installer/base/events.hpp"
 #include "installer/format/verified_bundle.hpp"
@@ -30,16 +32,27 @@ WorkerBudget choose_workers(const Index& index, unsigned wanted, unsigned cpus, 
 class ContentConsumer {
  public:
   virtual ~ContentConsumer() = default;
-  /// `offset` is that in the file. Parts of one file may come from several workers, in any order.
+  /// `offset` is that in the file. A file comes in one part or, when it is large, in several: those
+  /// in one frame by one worker in order, those of different frames by any workers in any order.
   virtual void content(uint32_t entry, uint64_t offset, Bytes data) = 0;
 };
 
-/// Reads every frame once, compares its digest, decodes it, compares what is not content with the
-/// index, hands content to the worker's consumer. The first error ends it all; a message names
-/// frame, byte range and file. After the last frame of a stream nothing may follow.
+struct FrameWork {
+  unsigned jobs = 1;
+  std::string phase;  ///< for events
+  /// Frames are begun in the stream's order: for consumers that wait for the part before theirs.
+  /// Otherwise each worker has a stretch of its own (FrameQueue), which is faster.
+  bool in_order = true;
+  /// One flag a frame: those that are wanted; empty = all. The others are not decoded.
+  std::vector<bool> wanted = {};
+};
+
+/// Reads every wanted frame once, compares its digest, decodes it, compares what is not content
+/// with the index, hands content to the worker's consumer. The first error ends it all; a message
+/// names frame, byte range and file. A stream is read to its end, and nothing may follow it.
 /// Sends one phase to `events`.
 void run_frames(BundleSource& source, const VerifiedBundle& bundle, const StreamLayout& layout,
-                unsigned jobs, const std::string& phase,
+                const FrameWork& work,
                 const std::function<std::unique_ptr<ContentConsumer>()>& make_consumer,
                 EventSink& events, const StopFlag& stop);
 

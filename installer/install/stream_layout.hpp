@@ -21,24 +21,20 @@ class StreamLayout {
   /// Offset of frame `i`'s first byte in the file's data part, and in the decoded stream.
   uint64_t compressed_begin(size_t frame) const { return compressed_begins_[frame]; }
   uint64_t raw_begin(size_t frame) const { return raw_begins_[frame]; }
+  /// Offset of an item of order() in the decoded stream; of the stream's end after the last one.
+  uint64_t item_begin(size_t item) const { return begins_[item]; }
+  /// The item that holds a byte of the decoded stream.
+  size_t item_at(uint64_t raw_offset) const;
+  /// Every mtime in the stream, seconds since 1970 (FORMAT §6).
+  uint64_t epoch() const { return epoch_; }
 
   /// Files whose content lies in more than one frame.
   const std::vector<uint32_t>& spanning_files() const { return spanning_; }
-
-  /// The part of a file's content that a frame holds.
-  using ContentFunction = std::function<void(uint32_t entry, uint64_t offset, Bytes data)>;
-
-  /// Compares everything of a decoded frame that is not content – headers, padding, end – with what
-  /// the index says it must be, and hands the content on in the stream's order. An empty file is
-  /// handed on by the frame with its header's last byte. Throws Error(kDigestMismatch).
-  void check_frame(size_t frame, Bytes raw, const ContentFunction& content) const;
 
   /// For messages: a path of which the frame holds something, the first file where there is one.
   std::string first_path(size_t frame) const;
 
  private:
-  size_t first_item(uint64_t raw_offset) const;
-
   const Index& index_;
   uint64_t epoch_ = 0;
   std::vector<uint32_t> order_;

@@ -82,9 +82,9 @@ class FileWriter final : public ContentConsumer {
       return;
     }
     stop_.check();
-    Fd fd = shared_.create(directories_, entry);
-    write_all(shared_.sys, fd.get(), data, shared_.where(entry));
-    shared_.finish(std::move(fd), entry);
+    if (offset == 0) open_ = shared_.create(directories_, entry);
+    write_all(shared_.sys, open_.get(), data, shared_.where(entry));
+    if (offset + data.size() == entry.size_bytes) shared_.finish(std::move(open_), entry);
   }
 
  private:
@@ -105,6 +105,7 @@ class FileWriter final : public ContentConsumer {
   Unpacking& shared_;
   const StopFlag& stop_;
   DirectoryCache directories_;
+  Fd open_;  ///< the file that lies in one frame and of which there is more to come
 };
 
 void make_directories(Sys& sys, const Index& index, const Stage& stage, const ModeBehaviour& modes,
@@ -148,7 +149,8 @@ void unpack(Sys& sys, BundleSource& source, const VerifiedBundle& bundle, const 
   make_directories(sys, bundle.index(), stage, options.modes, stop);
   Unpacking shared(sys, layout, stage, options);
   run_frames(
-      source, bundle, layout, options.jobs, "unpack",
+      source, bundle, layout,
+      {.jobs = options.jobs, .phase = "unpack", .in_order = source.is_stream()},
       [&]() -> std::unique_ptr<ContentConsumer> {
         return std::make_unique<FileWriter>(shared, stop);
       },

@@ -190,7 +190,7 @@ ImageRecord unpack_image(Sys& sys, BundleSource& source, const VerifiedBundle& b
     ImageWriter writer(sys, fd.get(), index, options.jobs, where);
     OrderedImage image(writer, layout);
     run_frames(
-        source, bundle, layout, options.jobs, "pack",
+        source, bundle, layout, {.jobs = options.jobs, .phase = "pack"},
         [&]() -> std::unique_ptr<ContentConsumer> {
           return std::make_unique<ImageFeeder>(image, files, stop);
         },
