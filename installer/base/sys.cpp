@@ -1,6 +1,8 @@
 #include "installer/base/sys.hpp"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -41,6 +43,8 @@ class RealSys final : public Sys {
   int fchmodat(int dir, const char* path, mode_t mode) override {
     return or_errno(::fchmodat(dir, path, mode, 0));
   }
+  int futimens(int fd, const timespec times[2]) override { return or_errno(::futimens(fd, times)); }
+  int clone_file(int to, int from) override { return or_errno(::ioctl(to, FICLONE, from)); }
   int fsync(int fd) override { return or_errno(::fsync(fd)); }
   int syncfs(int fd) override { return or_errno(::syncfs(fd)); }
   int fstat(int fd, struct stat* out) override { return or_errno(::fstat(fd, out)); }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -41,6 +42,10 @@ class Sys {
   virtual int fallocate(int fd, int mode, off_t offset, off_t size) = 0;
   virtual int fchmod(int fd, mode_t mode) = 0;
   virtual int fchmodat(int dir, const char* path, mode_t mode) = 0;
+  /// times[0] is the access time, times[1] that of the last change of content (futimens(2)).
+  virtual int futimens(int fd, const timespec times[2]) = 0;
+  /// Makes `to`, an empty file, share the blocks of `from` (ioctl FICLONE: btrfs, XFS, bcachefs).
+  virtual int clone_file(int to, int from) = 0;
   virtual int fsync(int fd) = 0;
   virtual int syncfs(int fd) = 0;
   virtual int fstat(int fd, struct stat* out) = 0;

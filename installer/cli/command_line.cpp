@@ -170,6 +170,7 @@ void add_work_options(CLI::App& app, InstallOptions& install) {
   app.add_option_function<std::string>("--max-bytes", [&install](const std::string& text) {
     install.max_bytes = parse_size("--max-bytes", text);
   });
+  app.add_flag_callback("--no-reuse", [&install] { install.reuse = false; });
   app.add_option_function<std::string>("--wait", [&install](const std::string& text) {
     install.wait_seconds = parse_count("--wait", text, 0, 86400);
   });

@@ -35,6 +35,8 @@ options:
                             like, and for quotas by number of files
   --jobs N                  workers (default: the CPUs that may be used, at most 16)
   --max-bytes SIZE          refuse a bundle whose files are larger, for example 20G
+  --no-reuse                write every file, also those that the active release has unchanged;
+                            else they are shared (reflinks, or hard links) and not written again
   --allow-downgrade         accept a bundle that is older than what was installed
   --wait SECONDS            how long to wait for another run on the same release (default 600)
   --gpu-check MODE          auto (default): test the GPU where there is one, and leave the release
@@ -187,6 +189,7 @@ options:
                             that has called 'stage' still runs here
   --jobs N                  workers (default: the CPUs that may be used, at most 16)
   --max-bytes SIZE          refuse a bundle whose files are larger, for example 20G
+  --no-reuse                write every file, also those that an earlier stage has unchanged
   --wait SECONDS            how long to wait for another run on the same release (default 600)
   --allowed-signers FILE    an OpenSSH allowed_signers file
   --trust SHA256:...        the fingerprint of a key; may be given several times

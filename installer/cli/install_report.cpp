@@ -51,6 +51,12 @@ std::string form_text(ReleaseForm form, uint64_t files, uint64_t image_bytes) {
          (image_bytes > 0 ? ", " + size_text(image_bytes) : std::string());
 }
 
+// Empty where everything is written anew, as in a first install.
+std::string reused_text(uint64_t files, uint64_t bytes) {
+  if (files == 0) return {};
+  return count_text(files, "file", "files") + ", " + size_text(bytes) + ", that were there already";
+}
+
 void add_advice_row(ReportTable& table, ReleaseForm form, const FormAdvice& advice) {
   if (advice.recommended == ReleaseForm::kImage && form == ReleaseForm::kTree) {
     table.row("advice", advice.why + ": --as-image installs it as one file");
@@ -86,6 +92,8 @@ void print_plan(const InstallPlan& plan, const OpenedBundle& opened, const GpuOu
                    {"prefix", plan.prefix.path},
                    {"creates_prefix", !plan.prefix.exists}};
     record.update(totals_json(plan.totals));
+    record["reused_files"] = plan.reusable.files();
+    record["reused_bytes"] = plan.reusable.bytes();
     record.update(Json{{"needed_bytes", plan.space.need.bytes},
                        {"available_bytes", plan.space.free_bytes},
                        {"needed_inodes", plan.space.need.inodes},
@@ -110,6 +118,7 @@ void print_plan(const InstallPlan& plan, const OpenedBundle& opened, const GpuOu
   table.row("current", current_text(plan.prefix.current, plan.release));
   table.row("content", content_text(plan.totals));
   if (plan.action == InstallAction::kInstall) {
+    table.row("reused", reused_text(plan.reusable.files(), plan.reusable.bytes()));
     table.row("space", size_text(plan.space.need.bytes) + " needed, " +
                            size_text(plan.space.free_bytes) + " available");
     table.row("inodes", std::to_string(plan.space.need.inodes) + " needed, " +
@@ -145,6 +154,8 @@ void print_report(const FinishedInstall& done, GpuCheckMode mode, const OutputOp
     record.update(totals_json(report.totals));
     record["form"] = form_json(report.form, report.advice);
     record["form"]["files"] = report.held_files;
+    record["reused_files"] = report.reused.files;
+    record["reused_bytes"] = report.reused.bytes;
     if (report.image_bytes > 0) record["form"]["image_bytes"] = report.image_bytes;
     record.update(Json{{"seconds", report.seconds},
                        {"previous", report.previous ? Json(*report.previous) : Json()},
@@ -175,6 +186,7 @@ void print_report(const FinishedInstall& done, GpuCheckMode mode, const OutputOp
   table.row("content", content_text(report.totals) + (report.action == InstallAction::kInstall
                                                           ? ", in " + duration_text(report.seconds)
                                                           : std::string()));
+  table.row("reused", reused_text(report.reused.files, report.reused.bytes));
   table.row("form", form_text(report.form, report.held_files, report.image_bytes));
   if (report.action == InstallAction::kInstall) {
     add_advice_row(table, report.form, report.advice);

@@ -74,6 +74,7 @@ class InstallRun {
     report.held_files = own_index().entries.size() + (is_image() ? 1 : 0);
     report.image_bytes = image_.size_bytes;
     report.advice = plan_.advice;
+    report.reused = reused_;
     report.durability = plan_.durability;
     report.seconds = seconds_since(begin);
     return report;
@@ -126,21 +127,32 @@ class InstallRun {
       action_ = InstallAction::kActivate;
       return;
     }
-    remove_leftovers(sys_, *prefix_, host_, plan_.release, nonce_, events_);
+    const std::vector<ReusableFiles> kept = kept_of_killed_runs();
+    UnpackOptions unpack_options{.jobs = plan_.workers.jobs,
+                                 .modes = {},
+                                 .sync_files = options_.durable && !plan_.durability.by_syncfs};
+    for (const ReusableFiles& files : kept) unpack_options.reuse.push_back(&files);
+    unpack_options.reuse.push_back(&plan_.reusable);
+    // A stage that is used must be there until its files have their second name.
+    if (kept.empty()) remove_leftovers(sys_, *prefix_, host_, plan_.release, nonce_, events_);
     if (!plan_.space_is_certain) {
-      check_space(read_space(sys_, prefix_->root.get(), bundle_, plan_.image_outside(), path_),
-                  bundle_, options_.max_bytes, path_);
+      SpaceReport space =
+          read_space(sys_, prefix_->root.get(), bundle_, plan_.image_outside(), path_);
+      for (const ReusableFiles* files : unpack_options.reuse) {
+        space.need.spare(files->files(), files->bytes());
+      }
+      check_space(space, bundle_, options_.max_bytes, path_);
     }
     stage_.emplace(sys_, *prefix_, plan_.release, nonce_);
-    const UnpackOptions unpack_options{plan_.workers.jobs, stage_->probe(host_, events_),
-                                       options_.durable && !plan_.durability.by_syncfs};
+    unpack_options.modes = stage_->probe(host_, events_);
     if (is_image()) {
       image_ = unpack_image(sys_, source_, bundle_, *stage_, plan_.outside, unpack_options, events_,
                             stop_);
       finish_image();
     } else {
-      unpack(sys_, source_, bundle_, *stage_, unpack_options, events_, stop_);
+      reused_ = unpack(sys_, source_, bundle_, *stage_, unpack_options, events_, stop_);
     }
+    if (!kept.empty()) remove_leftovers(sys_, *prefix_, host_, plan_.release, nonce_, events_);
     write_bundle_files();
     stop_.check();
     if (options_.durable) sync();
@@ -152,6 +164,25 @@ class InstallRun {
       check_existing(prefix_->root.get());
       action_ = InstallAction::kActivate;
     }
+  }
+
+  // Resume: what was finished before a run was killed need not be unpacked again.
+  std::vector<ReusableFiles> kept_of_killed_runs() {
+    std::vector<ReusableFiles> out;
+    if (is_image() || !options_.reuse) return out;
+    for (const std::string& name : abandoned_stages(sys_, *prefix_, plan_.release, nonce_)) {
+      const std::string where = prefix_->at(kStateDir) + "/" + name;
+      try {
+        Fd dir = open_dir_at(sys_, prefix_->state.get(), name.c_str(), where);
+        out.push_back(ReusableFiles::of_stage(sys_, std::move(dir), where, bundle_.index(),
+                                              plan_.workers.jobs, events_, stop_));
+        events_.on(Note{"of an interrupted run " + std::to_string(out.back().files()) +
+                        " files are whole and used again: " + where});
+      } catch (const Error&) {
+        stop_.check();  // else: it is removed, and everything unpacked
+      }
+    }
+    return out;
   }
 
   // Its digest is computed while the disk takes it: half of the two costs nothing.
@@ -292,6 +323,7 @@ class InstallRun {
   const std::string nonce_;
   Index outer_;        ///< in image form: what lies beside the image
   ImageRecord image_;  ///< of an image that this run made
+  Reused reused_;
   InstallAction action_;
   const std::optional<std::string> previous_;
   const std::string path_;

@@ -8,6 +8,7 @@
 #include "installer/install/install_plan.hpp"
 #include "installer/install/stop_flag.hpp"
 #include "installer/install/trust_store.hpp"
+#include "installer/install/unpack.hpp"
 
 namespace eb {
 
@@ -22,6 +23,7 @@ struct InstallReport {
   uint64_t held_files = 0;   ///< what the release has as files, folders and links
   uint64_t image_bytes = 0;  ///< size of the image; 0 in tree form, and where none was made
   FormAdvice advice;
+  Reused reused;  ///< shared with the release before, or kept of a run that was killed
   double seconds = 0;
   Durability durability;
 };

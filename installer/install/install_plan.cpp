@@ -47,6 +47,12 @@ InstallPlan plan_install(Sys& sys, const VerifiedBundle& bundle, const Host& hos
       read_space(sys, plan.prefix.dir.get(), bundle, plan.image_outside(), plan.prefix.path);
   if (plan.action == InstallAction::kInstall) {
     plan.space.quota = read_quota(sys, plan.prefix.dir.get(), host);
+    if (options.reuse && plan.form == ReleaseForm::kTree) {
+      const StopFlag never;
+      plan.reusable = reusable_of_active(sys, plan.prefix, bundle.index(),
+                                         std::clamp(host.cpus, 1u, kMaxDefaultJobs), never);
+      plan.space.need.spare(plan.reusable.files(), plan.reusable.bytes());
+    }
   }
   plan.durability = judge_durability(plan.space.fs_type, host);
   plan.advice = advise_form(plan.space, plan.durability);

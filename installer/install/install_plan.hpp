@@ -14,6 +14,7 @@
 #include "installer/install/module_files.hpp"
 #include "installer/install/prefix.hpp"
 #include "installer/install/preflight.hpp"
+#include "installer/install/reuse.hpp"
 
 namespace eb {
 
@@ -24,6 +25,7 @@ struct InstallOptions {
   unsigned jobs = 0;       ///< 0 = as many as may run at once
   uint64_t max_bytes = 0;  ///< of files; 0 = no limit
   ReleaseForm form = ReleaseForm::kTree;
+  bool reuse = true;            ///< share unchanged files with the active release
   unsigned wait_seconds = 600;  ///< for another run that works on the same release
   ModuleChoice modules;
   /// False where nobody counts on the files after the machine's next boot: nothing is synced then.
@@ -49,6 +51,7 @@ struct InstallPlan {
   ReleaseForm form = ReleaseForm::kTree;
   std::vector<std::string> outside;  ///< in image form: what lies beside the image
   FormAdvice advice;
+  ReusableFiles reusable;  ///< what the active release has of it
   SpaceReport space;
   bool space_is_certain = true;  ///< false: other runs' files lie there, so it was not judged
   WorkerBudget workers;

@@ -111,6 +111,12 @@ SpaceNeed space_need(const VerifiedBundle& bundle, uint64_t block_size) {
   return out;
 }
 
+void SpaceNeed::spare(uint64_t files, uint64_t file_bytes) {
+  bytes -= std::min(bytes, file_bytes);
+  // A reflink takes an inode, a hard link none; which of them it will be is not known yet.
+  inodes = std::max(inodes - std::min(inodes, files), kMarginInodes);
+}
+
 SpaceNeed image_space_need(const VerifiedBundle& bundle, uint64_t block_size, uint64_t outside) {
   const uint64_t block = std::clamp<uint64_t>(block_size, 512, 1u << 20);
   const IndexTotals sums = totals(bundle.index());

@@ -26,6 +26,8 @@ void check_policy(const VerifiedBundle& bundle, const Host& host, const Floor& f
 struct SpaceNeed {
   uint64_t bytes = 0;
   uint64_t inodes = 0;
+  /// So many files of so many bytes are there already, to be shared.
+  void spare(uint64_t files, uint64_t file_bytes);
 };
 SpaceNeed space_need(const VerifiedBundle& bundle, uint64_t block_size);
 /// The same in image form, of which `outside` are the files beside the image. How well the content

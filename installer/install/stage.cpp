@@ -161,6 +161,20 @@ ModeBehaviour Stage::probe(const Host& host, EventSink& events) {
   return out;
 }
 
+std::vector<std::string> abandoned_stages(Sys& sys, const Prefix& prefix,
+                                          const std::string& release, const std::string& nonce) {
+  std::vector<DirEntry> entries;
+  std::vector<std::string> out;
+  const std::string beginning = "stage-" + release + "-";
+  if (sys.list(prefix.state.get(), &entries) < 0) return out;
+  for (const DirEntry& entry : entries) {
+    if (!entry.name.starts_with(beginning)) continue;
+    const std::string rest = entry.name.substr(beginning.size());
+    if (rest != nonce && rest.find('-') == std::string::npos) out.push_back(entry.name);
+  }
+  return out;
+}
+
 void remove_leftovers(Sys& sys, const Prefix& prefix, const Host& host, const std::string& held,
                       const std::string& nonce, EventSink& events) noexcept {
   try {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "installer/base/events.hpp"
 #include "installer/base/file.hpp"
@@ -48,6 +49,10 @@ class Stage {
   Fd fd_;
   bool owned_ = false;
 };
+
+/// Names below .envinstall of what killed runs staged of a release, whose lock the caller holds.
+std::vector<std::string> abandoned_stages(Sys& sys, const Prefix& prefix,
+                                          const std::string& release, const std::string& nonce);
 
 /// Removes what runs that are dead left in .envinstall: staging and trash. Whether a run is dead is
 /// asked of its release's lock, so nobody's work is taken away. `held` is the release whose lock

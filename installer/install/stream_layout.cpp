@@ -41,6 +41,22 @@ size_t StreamLayout::item_at(uint64_t raw_offset) const {
   return static_cast<size_t>(after - begins_.begin()) - 1;
 }
 
+std::vector<bool> StreamLayout::frames_needed(const std::vector<char>& done) const {
+  std::vector<bool> out(index_.frames.size(), false);
+  size_t frame = 0;
+  for (size_t item = 0; item < order_.size(); ++item) {
+    const Entry& entry = index_.entries[order_[item]];
+    if (entry.type != EntryType::kFile || done[order_[item]] != 0) continue;
+    // An empty file is handed on with its header's last byte.
+    const uint64_t content = begins_[item] + tar_header_size(entry);
+    const uint64_t first = entry.size_bytes == 0 ? content - 1 : content;
+    const uint64_t last = entry.size_bytes == 0 ? first : content + entry.size_bytes - 1;
+    while (frame + 1 < raw_begins_.size() && raw_begins_[frame + 1] <= first) ++frame;
+    for (size_t i = frame; i < out.size() && raw_begins_[i] <= last; ++i) out[i] = true;
+  }
+  return out;
+}
+
 std::string StreamLayout::first_path(size_t frame) const {
   const uint64_t begin = raw_begins_[frame];
   const uint64_t end = begin + index_.frames[frame].raw_size;

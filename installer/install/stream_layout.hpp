@@ -31,6 +31,10 @@ class StreamLayout {
   /// Files whose content lies in more than one frame.
   const std::vector<uint32_t>& spanning_files() const { return spanning_; }
 
+  /// One flag a frame: those that hold something of a file whose flag in `done` (one an entry) is
+  /// 0.
+  std::vector<bool> frames_needed(const std::vector<char>& done) const;
+
   /// For messages: a path of which the frame holds something, the first file where there is one.
   std::string first_path(size_t frame) const;
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <mutex>
 #include <unordered_map>
@@ -29,10 +30,18 @@ struct SpanningFile {
 
 class Unpacking {
  public:
-  Unpacking(Sys& sys, const StreamLayout& layout, const Stage& stage, const UnpackOptions& options)
-      : sys(sys), index(layout.index()), stage(stage), options(options) {
+  Unpacking(Sys& sys, const StreamLayout& layout, const Stage& stage, const UnpackOptions& options,
+            const StopFlag& stop)
+      : sys(sys),
+        index(layout.index()),
+        stage(stage),
+        options(options),
+        done(layout.index().entries.size(), 0) {
     for (const uint32_t entry : layout.spanning_files()) {
       spanning[entry].left = index.entries[entry].size_bytes;
+    }
+    for (const ReusableFiles* files : options.reuse) {
+      files->place(sys, stage.fd(), stage.where(), index, options.jobs, done, stop);
     }
   }
 
@@ -49,6 +58,7 @@ class Unpacking {
   }
 
   void finish(Fd fd, const Entry& entry) {
+    mark_complete(sys, fd.get());
     if (options.sync_files) {
       if (const int r = sys.fsync(fd.get()); r < 0) {
         throw system_error(-r, "cannot make the file durable", where(entry));
@@ -63,6 +73,7 @@ class Unpacking {
   const Index& index;
   const Stage& stage;
   const UnpackOptions& options;
+  std::vector<char> done;  ///< one an entry: it was there; not changed while workers run
   std::unordered_map<uint32_t, SpanningFile> spanning;  ///< its shape never changes after the start
 };
 
@@ -75,6 +86,7 @@ class FileWriter final : public ContentConsumer {
                      shared.stage.where()) {}
 
   void content(uint32_t number, uint64_t offset, Bytes data) override {
+    if (shared_.done[number] != 0) return;
     const Entry& entry = shared_.index.entries[number];
     const auto spanning = shared_.spanning.find(number);
     if (spanning != shared_.spanning.end()) {
@@ -143,19 +155,31 @@ void make_symlinks(Sys& sys, const Index& index, const Stage& stage, const StopF
 
 }  // namespace
 
-void unpack(Sys& sys, BundleSource& source, const VerifiedBundle& bundle, const Stage& stage,
-            const UnpackOptions& options, EventSink& events, const StopFlag& stop) {
+Reused unpack(Sys& sys, BundleSource& source, const VerifiedBundle& bundle, const Stage& stage,
+              const UnpackOptions& options, EventSink& events, const StopFlag& stop) {
   const StreamLayout layout(bundle.index());
   make_directories(sys, bundle.index(), stage, options.modes, stop);
-  Unpacking shared(sys, layout, stage, options);
+  Unpacking shared(sys, layout, stage, options, stop);
+  // Where nothing was there, all of the stream is checked, also what holds no file.
+  const bool has_reused = std::ranges::count(shared.done, 1) > 0;
   run_frames(
       source, bundle, layout,
-      {.jobs = options.jobs, .phase = "unpack", .in_order = source.is_stream()},
+      {.jobs = options.jobs,
+       .phase = "unpack",
+       .in_order = source.is_stream(),
+       .wanted = has_reused ? layout.frames_needed(shared.done) : std::vector<bool>()},
       [&]() -> std::unique_ptr<ContentConsumer> {
         return std::make_unique<FileWriter>(shared, stop);
       },
       events, stop);
   make_symlinks(sys, bundle.index(), stage, stop);
+  Reused reused;
+  for (size_t i = 0; i < shared.done.size(); ++i) {
+    if (shared.done[i] == 0) continue;
+    ++reused.files;
+    reused.bytes += bundle.index().entries[i].size_bytes;
+  }
+  return reused;
 }
 
 }  // namespace eb

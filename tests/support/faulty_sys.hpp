@@ -63,6 +63,12 @@ class FaultySys final : public Sys {
   int fchmodat(int dir, const char* path, mode_t mode) override {
     return with("fchmodat", path, [&] { return inner_.fchmodat(dir, path, mode); });
   }
+  int futimens(int fd, const timespec times[2]) override {
+    return with("futimens", "", [&] { return inner_.futimens(fd, times); });
+  }
+  int clone_file(int to, int from) override {
+    return with("clone_file", "", [&] { return inner_.clone_file(to, from); });
+  }
   int fsync(int fd) override {
     return with("fsync", "", [&] { return inner_.fsync(fd); });
   }

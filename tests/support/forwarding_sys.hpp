@@ -34,6 +34,8 @@ class ForwardingSys : public Sys {
   int fchmodat(int dir, const char* path, mode_t mode) override {
     return next_.fchmodat(dir, path, mode);
   }
+  int futimens(int fd, const timespec times[2]) override { return next_.futimens(fd, times); }
+  int clone_file(int to, int from) override { return next_.clone_file(to, from); }
   int fsync(int fd) override { return next_.fsync(fd); }
   int syncfs(int fd) override { return next_.syncfs(fd); }
   int fstat(int fd, struct stat* out) override { return next_.fstat(fd, out); }

@@ -63,6 +63,14 @@ class FaultySys final : public Sys {
     const int fault = next("fchmodat");
     return fault < 0 ? fault : real_sys().fchmodat(dir, path, mode);
   }
+  int futimens(int fd, const timespec times[2]) override {
+    const int fault = next("futimens");
+    return fault < 0 ? fault : real_sys().futimens(fd, times);
+  }
+  int clone_file(int to, int from) override {
+    const int fault = next("clone_file");
+    return fault < 0 ? fault : real_sys().clone_file(to, from);
+  }
   int fsync(int fd) override {
     const int fault = next("fsync");
     return fault < 0 ? fault : real_sys().fsync(fd);

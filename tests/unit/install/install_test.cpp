@@ -188,6 +188,7 @@ TEST_CASE("F009 a changed byte in a frame: its place and file are named, nothing
   Workshop shop;
   const fs::path bundle = shop.make();
   const InstallReport before = shop.install_file(bundle);
+  shop.options.reuse = false;  // every frame is needed
   const fs::path second = shop.make("two");
   std::string data = read_text(second);
   data[data.size() - 3000] ^= 1;
