@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <mutex>
 #include <optional>
 
 #include "bundler/artifact/wheel.hpp"
@@ -19,6 +21,7 @@
 #include "bundler/stage/place_launchers.hpp"
 #include "bundler/stage/wheel_install.hpp"
 #include "installer/base/error.hpp"
+#include "installer/base/worker_pool.hpp"
 
 namespace eb {
 namespace {
@@ -39,6 +42,20 @@ bool asked_by_manifest(const Artifact& artifact) {
   return std::find(artifact.asked_by.begin(), artifact.asked_by.end(), "manifest") !=
          artifact.asked_by.end();
 }
+
+/// Lets one thread at a time through.
+class LockedSink final : public EventSink {
+ public:
+  LockedSink(EventSink& events, std::mutex& mutex) : events_(events), mutex_(mutex) {}
+  void on(const Event& event) noexcept override {
+    const std::scoped_lock lock(mutex_);
+    events_.on(event);
+  }
+
+ private:
+  EventSink& events_;
+  std::mutex& mutex_;
+};
 
 void note(EventSink& events, const std::string& origin, const std::string& text) {
   std::string line = origin;
@@ -76,6 +93,29 @@ void stage_artifact(const Lock& lock, const Artifact& artifact, const std::files
           .where(artifact.file_name)
           .why("kind '" + std::string(to_string(artifact.kind)) + "'");
   }
+}
+
+// The largest first, so that no thread is left alone with one in the end.
+void stage_artifacts(const Lock& lock, const ObtainedArtifacts& artifacts, unsigned threads,
+                     Staging& staging, EventSink& events) {
+  std::vector<const Artifact*> by_size;
+  std::vector<std::string> origins;
+  for (const Artifact& artifact : lock.artifacts) {
+    by_size.push_back(&artifact);
+    origins.push_back(origin_of(artifact));
+  }
+  std::ranges::stable_sort(by_size, std::ranges::greater(), &Artifact::size_bytes);
+  std::mutex mutex;
+  LockedSink locked(events, mutex);
+  uint64_t done = 0;
+  for_each_parallel(by_size.size(), threads, [&](size_t i) {
+    const Artifact& artifact = *by_size[i];
+    stage_artifact(lock, artifact, artifacts.path_of(artifact), staging, locked);
+    const std::scoped_lock lock_progress(mutex);
+    done += artifact.size_bytes;
+    events.on(PhaseProgress{done});
+  });
+  staging.order_origins(origins);
 }
 
 /// Where a file of the overlay goes. "lib/python/" stands for the folder of the lock's Python;
@@ -142,12 +182,7 @@ BytecodeResult stage_lock(const Lock& lock, const ObtainedArtifacts& artifacts,
   uint64_t total = 0;
   for (const Artifact& artifact : lock.artifacts) total += artifact.size_bytes;
   events.on(PhaseStarted{"stage", total, "bytes"});
-  uint64_t done = 0;
-  for (const Artifact& artifact : lock.artifacts) {
-    stage_artifact(lock, artifact, artifacts.path_of(artifact), staging, events);
-    done += artifact.size_bytes;
-    events.on(PhaseProgress{done});
-  }
+  stage_artifacts(lock, artifacts, threads, staging, events);
   staging.check_conflicts();
   finish_debian_base(staging);
   stage_overlay(lock, staging);

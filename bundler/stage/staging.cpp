@@ -52,6 +52,11 @@ void make_directory(const std::filesystem::path& path) {
   }
 }
 
+std::vector<std::byte>& copy_buffer() {
+  thread_local std::vector<std::byte> buffer(kBufferBytes);
+  return buffer;
+}
+
 Staging::Reader reader_of(Bytes content) {
   return [content](void* buffer, size_t size) mutable {
     const size_t count = std::min(size, content.size());
@@ -63,7 +68,7 @@ Staging::Reader reader_of(Bytes content) {
 
 }  // namespace
 
-Staging::Staging(std::filesystem::path root) : root_(std::move(root)), buffer_(kBufferBytes) {
+Staging::Staging(std::filesystem::path root) : root_(std::move(root)) {
   std::error_code error;
   std::filesystem::create_directories(root_, error);
   if (error) throw system_error(error.value(), "cannot make the staging folder", root_.string());
@@ -79,9 +84,23 @@ Staging::Content Staging::add_file(const RelPath& path, Bytes content, bool exec
 
 Staging::Content Staging::add_file(const RelPath& path, const Reader& read, bool executable,
                                    std::string_view origin) {
-  const bool placeable = make_parents(path, origin);
-  const bool writes = placeable && !items_.contains(path);
-  const Content content = writes ? write(path, read, executable) : hash(read);
+  bool placeable = false;
+  bool writes = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    placeable = make_parents(path, origin);
+    writes = placeable && !items_.contains(path) && being_written_.try_emplace(path, origin).second;
+  }
+  Content content;
+  try {
+    content = writes ? write(path, read, executable) : hash(read);
+  } catch (...) {
+    const std::scoped_lock lock(mutex_);
+    if (writes) being_written_.erase(path);
+    throw;
+  }
+  const std::scoped_lock lock(mutex_);
+  if (writes) being_written_.erase(path);
   if (placeable) {
     record(path,
            {.executable = executable, .size_bytes = content.size_bytes, .digest = content.digest},
@@ -96,7 +115,9 @@ void Staging::add_symlink(const RelPath& path, std::string_view target, std::str
         .where(path.str() + " of " + std::string(origin))
         .why("its target is '" + std::string(target) + "'");
   }
+  const std::scoped_lock lock(mutex_);
   if (!make_parents(path, origin)) return;
+  if (is_being_written(path, "a symlink to " + std::string(target), origin)) return;
   if (!items_.contains(path)) {
     const std::string text(target);
     const std::filesystem::path host = host_path(path);
@@ -108,7 +129,8 @@ void Staging::add_symlink(const RelPath& path, std::string_view target, std::str
 }
 
 void Staging::add_directory(const RelPath& path, std::string_view origin) {
-  if (!make_parents(path, origin)) return;
+  const std::scoped_lock lock(mutex_);
+  if (!make_parents(path, origin) || is_being_written(path, "a directory", origin)) return;
   if (!items_.contains(path)) make_directory(host_path(path));
   record(path, {.type = Type::kDirectory}, origin);
 }
@@ -225,6 +247,7 @@ void Staging::adopt_new_files(std::string_view directory, std::string_view origi
 }
 
 const Staging::Item* Staging::find(const RelPath& path) const {
+  const std::scoped_lock lock(mutex_);
   const auto found = items_.find(path);
   return found == items_.end() ? nullptr : &found->second;
 }
@@ -237,7 +260,8 @@ std::vector<std::byte> Staging::read(const RelPath& path) const {
 void Staging::check_conflicts() const {
   std::vector<std::string> lines;
   for (const Conflict& conflict : conflicts_) {
-    lines.push_back(conflict.path.str() + ": " + conflict.first + " and " + conflict.second +
+    lines.push_back(conflict.path.str() + ": " + conflict.first_origin + " brings " +
+                    conflict.first + " and " + conflict.second_origin + " " + conflict.second +
                     (conflict.detail.empty() ? "" : " (" + conflict.detail + ")"));
   }
   for (const auto& [path, item] : items_) {
@@ -255,7 +279,27 @@ void Staging::check_conflicts() const {
   throw error;
 }
 
-Staging::Content Staging::write(const RelPath& path, const Reader& read, bool executable) {
+void Staging::order_origins(const std::vector<std::string>& origins) {
+  std::map<std::string_view, size_t> places;
+  for (const std::string& origin : origins) places.emplace(origin, places.size());
+  const auto place_of = [&](const std::string& origin) {
+    const auto found = places.find(origin);
+    return found == places.end() ? places.size() : found->second;
+  };
+  for (auto& [path, item] : items_) std::ranges::stable_sort(item.origins, {}, place_of);
+  for (Conflict& conflict : conflicts_) {
+    if (place_of(conflict.second_origin) < place_of(conflict.first_origin)) {
+      std::swap(conflict.first, conflict.second);
+      std::swap(conflict.first_origin, conflict.second_origin);
+    }
+  }
+  std::ranges::stable_sort(conflicts_, {}, [&](const Conflict& conflict) {
+    return std::pair(place_of(conflict.second_origin), conflict.path);
+  });
+}
+
+Staging::Content Staging::write(const RelPath& path, const Reader& read, bool executable) const {
+  std::vector<std::byte>& buffer = copy_buffer();
   Sys& sys = real_sys();
   const std::filesystem::path host = host_path(path);
   const mode_t mode = executable ? 0755 : 0644;
@@ -263,8 +307,8 @@ Staging::Content Staging::write(const RelPath& path, const Reader& read, bool ex
   try {
     Content content;
     Sha256Hasher hasher;
-    while (const size_t got = read(buffer_.data(), buffer_.size())) {
-      const Bytes chunk(buffer_.data(), got);
+    while (const size_t got = read(buffer.data(), buffer.size())) {
+      const Bytes chunk(buffer.data(), got);
       hasher.update(chunk);
       write_all(sys, fd.get(), chunk, host.string());
       content.size_bytes += got;
@@ -283,10 +327,11 @@ Staging::Content Staging::write(const RelPath& path, const Reader& read, bool ex
 }
 
 Staging::Content Staging::hash(const Reader& read) {
+  std::vector<std::byte>& buffer = copy_buffer();
   Content content;
   Sha256Hasher hasher;
-  while (const size_t got = read(buffer_.data(), buffer_.size())) {
-    hasher.update(Bytes(buffer_.data(), got));
+  while (const size_t got = read(buffer.data(), buffer.size())) {
+    hasher.update(Bytes(buffer.data(), got));
     content.size_bytes += got;
   }
   content.digest = hasher.finish();
@@ -308,9 +353,18 @@ bool Staging::merge_existing(const RelPath& path, const Item& next, std::string_
     add_origin(have, origin);
     return true;
   }
-  conflicts_.push_back({path, have.origins.front() + " brings " + describe(have),
-                        std::string(origin) + " " + describe(next), ""});
+  conflicts_.push_back(
+      {path, have.origins.front(), describe(have), std::string(origin), describe(next), ""});
   return false;
+}
+
+// True, with a conflict noted, when another thread is writing a file of that name.
+bool Staging::is_being_written(const RelPath& path, const std::string& what,
+                               std::string_view origin) {
+  const auto file = being_written_.find(path);
+  if (file == being_written_.end()) return false;
+  conflicts_.push_back({path, file->second, "a file", std::string(origin), what, ""});
+  return true;
 }
 
 // False, with a conflict noted, when an ancestor is staged as something else than a directory.
@@ -321,9 +375,8 @@ bool Staging::make_parents(const RelPath& path, std::string_view origin) {
   const auto have = items_.find(parent);
   if (have != items_.end()) {
     if (have->second.type != Type::kDirectory) {
-      conflicts_.push_back({parent,
-                            have->second.origins.front() + " brings " + describe(have->second),
-                            std::string(origin) + " a directory", "for " + path.str()});
+      conflicts_.push_back({parent, have->second.origins.front(), describe(have->second),
+                            std::string(origin), "a directory", "for " + path.str()});
       return false;
     }
     // Every directory keeps the names of all that fill it, so that the parents are walked once for
@@ -332,6 +385,7 @@ bool Staging::make_parents(const RelPath& path, std::string_view origin) {
                                  origin) != have->second.origins.end();
     if (known) return true;
   }
+  if (is_being_written(parent, "a directory", origin)) return false;
   if (!make_parents(parent, origin)) return false;
   if (have == items_.end()) make_directory(host_path(parent));
   record(parent, {.type = Type::kDirectory}, origin);

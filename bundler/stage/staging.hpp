@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,7 +16,9 @@
 namespace eb {
 
 /// The tree under construction: a real directory that only this object writes to, and a record of
-/// which artifact brought each path. Not for use by several threads at once.
+/// which artifact brought each path. add_file(), add_symlink(), add_directory(), find() and read()
+/// may be called by many threads at once, for different artifacts; everything else is for one
+/// thread.
 ///
 /// Two artifacts may bring the same path when type, content and mode agree. Everything else is a
 /// conflict; conflicts are collected, so that a person sees all of them at once
@@ -77,15 +80,20 @@ class Staging {
   /// (FAULTS F100).
   void check_conflicts() const;
 
+  /// Puts the origins of each item, and of each conflict, into the order in which `origins` names
+  /// them: after several threads, what is found first is chance.
+  void order_origins(const std::vector<std::string>& origins);
+
  private:
   struct Conflict {
     RelPath path;
-    std::string first, second, detail;
+    std::string first_origin, first, second_origin, second, detail;
   };
-  Content write(const RelPath& path, const Reader& read, bool executable);
-  Content hash(const Reader& read);
+  Content write(const RelPath& path, const Reader& read, bool executable) const;
+  static Content hash(const Reader& read);
   void record(const RelPath& path, Item item, std::string_view origin);
   bool merge_existing(const RelPath& path, const Item& next, std::string_view origin);
+  bool is_being_written(const RelPath& path, const std::string& what, std::string_view origin);
   bool make_parents(const RelPath& path, std::string_view origin);
   std::string link_problem(const RelPath& link) const;
   Item& at(const RelPath& path);
@@ -93,7 +101,8 @@ class Staging {
   std::filesystem::path root_;
   std::map<RelPath, Item> items_;
   std::vector<Conflict> conflicts_;
-  std::vector<std::byte> buffer_;
+  mutable std::mutex mutex_;  ///< of all members; not held while content is read and written
+  std::map<RelPath, std::string> being_written_;  ///< files that a thread is at, with origin
   /// Known to be a staged directory that `last_origin_` fills: saves a look-up a file.
   std::string last_parent_, last_origin_;
 };

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <thread>
 
 #include "installer/base/error.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -205,4 +206,46 @@ TEST_CASE("a staging folder with something in it is refused") {
   test::TempDir dir;
   std::ofstream(dir.path() / "file") << "mine";
   CHECK_THROWS_AS(Staging(dir.path()), Error);
+}
+
+TEST_CASE("many threads stage at once: the tree and its origins are those of one thread") {
+  constexpr int kArtifacts = 8;
+  const auto stage = [](Staging& staging, int artifact) {
+    const std::string origin = "artifact " + std::to_string(artifact);
+    for (int i = 0; i < 200; ++i) {
+      const std::string name = std::to_string(i);
+      staging.add_file(RelPath("lib/own" + std::to_string(artifact) + "/" + name), as_bytes(name),
+                       false, origin);
+      staging.add_file(RelPath("lib/shared/" + name), as_bytes(name), false, origin);
+    }
+    staging.add_symlink(RelPath("lib/link"), "shared/1", origin);
+    staging.add_directory(RelPath("share"), origin);
+    staging.add_file(RelPath("bad"), as_bytes(origin), false, origin);
+  };
+  std::vector<std::string> origins;
+  for (int i = 0; i < kArtifacts; ++i) origins.push_back("artifact " + std::to_string(i));
+  test::TempDir dir;
+  Staging one(dir.path() / "one");
+  for (int i = 0; i < kArtifacts; ++i) stage(one, i);
+  Staging many(dir.path() / "many");
+  {
+    std::vector<std::thread> threads;
+    for (int i = kArtifacts; i-- > 0;) threads.emplace_back([&, i] { stage(many, i); });
+    for (std::thread& thread : threads) thread.join();
+  }
+  many.order_origins(origins);
+  REQUIRE(many.items().size() == one.items().size());
+  size_t different = 0;
+  for (const auto& [path, item] : one.items()) {
+    const Staging::Item* other = many.find(path);
+    if (path.str() == "bad") continue;
+    if (other == nullptr || other->origins != item.origins || other->digest != item.digest) {
+      ++different;
+    }
+  }
+  CHECK(different == 0);
+  CHECK(content_of(many, "lib/shared/7") == "7");
+  // Which of them came first is chance; that all of them disagree is not.
+  const std::string text = conflicts_of(many);
+  CHECK(std::count(text.begin(), text.end(), '\n') == kArtifacts - 1);
 }
