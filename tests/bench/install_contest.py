@@ -33,18 +33,19 @@ class InstallContest:
             name = next(wheel["file"] for wheel in subject.lock.wheels if wheel["name"] == "pip")
             self.pip_wheel = place.path("wheels") / name
 
-    # Each contestant: what it reads, how much it writes (in trees), what is done before, and the work itself.
-    def offers(self) -> dict[str, tuple[set[str], float, object, object]]:
+    # Each contestant: what it reads, how many bytes it writes, what is done before, and the work itself.
+    def offers(self) -> dict[str, tuple[set[str], int, object, object]]:
+        tree, wheels = self.sources.sizes["tree"], self.sources.sizes["uv cache"]
         return {
-            OURS: ({"bundle"}, 1, None, self.envinstall),
-            "cp -r": ({"tree"}, 1, None, lambda: self.run(["cp", "-r", self.place.path("tree"), self.target])),
-            "cp -r, all cores": ({"tree"}, 1, self.split_tree, self.copy_in_parallel),
-            "zstd -dc | tar -x": ({"bundle"}, 1, None, self.untar),
-            "unsquashfs": ({"image"}, 1, None, self.unsquash),
-            "uv pip install, from wheels": ({"wheels"}, 2, self.venv_for_uv, self.uv_from_wheels),
-            "uv pip install, cache warm": ({"wheels", "uv cache"}, 1, self.venv_for_uv, self.uv_from_cache),
-            "pip install": ({"wheels"}, 1, self.venv_for_pip, self.pip),
-            "conda-pack": ({"conda pack"}, 1, None, None),
+            OURS: ({"bundle"}, tree, None, self.envinstall),
+            "cp -r": ({"tree"}, tree, None, lambda: self.run(["cp", "-r", self.place.path("tree"), self.target])),
+            "cp -r, all cores": ({"tree"}, tree, self.split_tree, self.copy_in_parallel),
+            "zstd -dc | tar -x": ({"bundle"}, tree, None, self.untar),
+            "unsquashfs": ({"image"}, tree, None, self.unsquash),
+            "uv pip install, from wheels": ({"wheels"}, 2 * wheels, self.venv_for_uv, self.uv_from_wheels),
+            "uv pip install, cache warm": ({"wheels", "uv cache"}, wheels, self.venv_for_uv, self.uv_from_cache),
+            "pip install": ({"wheels"}, tree, self.venv_for_pip, self.pip),
+            "conda-pack": ({"conda pack"}, tree, None, None),
         }
 
     def unavailable(self) -> dict[str, str]:
@@ -141,10 +142,9 @@ class InstallContest:
         sources fit at once; we run in each of them."""
         failures = self.unavailable()
         offers = {n: o for n, o in self.offers().items() if n not in failures and (not only or n in only or n == OURS)}
-        tree = self.subject.tree_bytes
-        entries = {n: heats.Entry(n, frozenset(o[0]), int(o[1] * tree)) for n, o in offers.items()}
+        entries = {n: heats.Entry(n, frozenset(o[0]), o[1]) for n, o in offers.items()}
         ours = entries.pop(OURS)
-        capacity = self.place.capacity()
+        capacity = self.sources.capacity()
         plan, refused = heats.plan_heats(ours, list(entries.values()), self.sources.sizes, capacity)
         for name, size in refused.items():
             failures[name] = (f"does not fit: it takes {size / 1e9:.1f} GB at once (sources and target), and "

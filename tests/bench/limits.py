@@ -17,6 +17,11 @@ from results import Limit
 BLOCK = 4 << 20
 HASHED_BYTES = 512 << 20
 FILES_PER_FOLDER = 200
+ATTEMPTS = 3  # the best of these is nearest to what the machine allows
+
+
+def best(probe_once) -> float:
+    return min(probe_once() for _ in range(ATTEMPTS))
 
 
 def hash_seconds_per_gb() -> float:
@@ -121,11 +126,11 @@ def probe(place: places.Place, subject: subjects.Subject) -> list[Limit]:
         Limit(name, where, "hash tree", per_gb * subject.tree_bytes / 1e9 / cores,
               f"SHA-256 of {subject.tree_bytes / 1e9:.2f} GB by OpenSSL, {1 / per_gb:.2f} GB/s a core"),
     ]
-    decode = stopwatch.run(["zstd", "-t", "-q", subject.bundle]).cpu_seconds
+    decode = best(lambda: stopwatch.run(["zstd", "-t", "-q", subject.bundle]).cpu_seconds)
     found.append(Limit(name, where, "decode", decode / cores, f"`zstd -t`, {decode:.2f} s of one core"))
-    found.append(Limit(name, where, "write", write_seconds(place, subject.tree_bytes),
+    found.append(Limit(name, where, "write", best(lambda: write_seconds(place, subject.tree_bytes)),
                        f"{subject.tree_bytes / 1e9:.2f} GB into one file a core, with sync"))
-    found.append(Limit(name, where, "create", create_seconds(place, subject.files),
+    found.append(Limit(name, where, "create", best(lambda: create_seconds(place, subject.files)),
                        f"{subject.files} empty files, with sync"))
     if not place.in_memory and machine.may_drop_caches():
         found.append(Limit(name, where, "read bundle", read_seconds(subject.bundle), "one reader, caches dropped"))

@@ -56,6 +56,14 @@ class Lock:
             raise FileNotFoundError(f"{path}: {wheel['file']} is not in the download cache; `envbundle fetch` it")
         return path
 
+    def unpacked_wheel_bytes(self) -> int:
+        """What an installer writes that makes no bytecode."""
+        total = 0
+        for wheel in self.wheels:
+            with zipfile.ZipFile(self.wheel_path(wheel, cache_folder())) as archive:
+                total += sum(info.file_size for info in archive.infolist())
+        return total
+
     def blocks(self) -> tuple[str, list[str]]:
         """The text before the first artifact, and each artifact's own."""
         head, *rest = self.path.read_text().split("[[artifact]]\n")

@@ -47,7 +47,7 @@ STORAGES = [
     Storage("NFS v4 over 10 Gbit/s", 1.1e9, 0.8e9, 0.5e-3, 3.0, 3e3,
             "line rate less headers; OPEN, WRITE and CLOSE are each waited for (RFC 7530 asks data to be stable at "
             "close; Radkov et al., FAST 2004, count the messages); 0.5 ms a round trip with a server that has stable "
-            "memory, several ms without"),
+            "memory, several ms without, and 3,000 files/s of a server are assumptions without a source"),
     Storage("Lustre, one client", 2.0e9, 2.0e9, 0.9e-3, 1.0, 27e3,
             "Dell's white paper on Lustre over Omni-Path, figure 13 (mdtest): 1,100 creates/s by one thread, so 0.9 ms "
             "each, 27,000/s by 240; a client's bandwidth is commonly 1–5 GB/s"),
@@ -86,22 +86,52 @@ def predict(work: Work, storage: Storage, cores: int, jobs: int | None = None) -
     return Prediction(cores, seconds, bound)
 
 
-def table(work: Work) -> list[dict]:
+def table(work: Work, storages: list[Storage]) -> list[dict]:
     """For every storage and number of cores."""
     rows = []
-    for storage in STORAGES:
+    for storage in storages:
         for cores in CORES:
             found = predict(work, storage, cores)
             rows.append({"storage": storage.name, "cores": cores, "seconds": found.seconds, "bound": found.bound})
     return rows
 
 
-def of_bundle(subject: dict, one: float, two: float) -> dict:
-    """The model of one bundle, as it stands in the results."""
+def stages(subject: dict, limits: dict[str, float], cores: int) -> list[dict]:
+    """What each stage costs one core, by the probes on tmpfs (`limits`: seconds on all `cores`), in all and by unit."""
+    units = {
+        "hash bundle": ("s per GB of the bundle", subject["bundle_bytes"] / 1e9),
+        "decode": ("s per GB of the tree", subject["tree_bytes"] / 1e9),
+        "create": ("s per 1,000 files", subject["files"] / 1e3),
+        "write": ("s per GB of the tree", subject["tree_bytes"] / 1e9),
+    }
+    return [{"stage": name, "seconds": limits[name] * cores, "per_unit": limits[name] * cores / amount, "unit": unit}
+            for name, (unit, amount) in units.items() if name in limits and amount > 0]
+
+
+def own_disk(subject: dict, limits: dict[str, float]) -> Storage | None:
+    """The disk that was measured on, by its probes: what the model says of it can be held against the install there."""
+    if "write" not in limits:
+        return None
+    read = subject["bundle_bytes"] / limits["read bundle"] if limits.get("read bundle") else STORAGES[0].read
+    rate = subject["files"] / limits["create"] if limits.get("create") else 1e9
+    return Storage("the disk of this machine", read, subject["tree_bytes"] / limits["write"], 0.0, 0.0, rate,
+                   "probed here, with sync; reading with dropped caches")
+
+
+def of_bundle(subject: dict, one: float, two: float, cores: int, memory: dict[str, float], disk: dict[str, float],
+              on_disk: float | None) -> dict:
+    """The model of one bundle, as it stands in the results. `memory`, `disk`: probes (seconds on all cores) of tmpfs
+    and disk; `on_disk`: the measured install on the disk, with dropped caches or, failing that, warm ones."""
     serial, parallel = fit(one, two)
     work = Work(serial, parallel, subject["bundle_bytes"], subject["tree_bytes"], subject["files"])
+    own = own_disk(subject, disk)
+    storages = [*STORAGES, *([own] if own else [])]
+    check = None
+    if own and on_disk:
+        found = predict(work, own, cores)
+        check = {"predicted": found.seconds, "bound": found.bound, "measured": on_disk}
     return {
         "subject": subject["name"], "serial": serial, "parallel": parallel, "measured": {"1": one, "2": two},
-        "rows": table(work),
-        "storages": [dataclasses.asdict(storage) for storage in STORAGES],
+        "stages": stages(subject, memory, cores), "check": check, "rows": table(work, storages),
+        "storages": [dataclasses.asdict(storage) for storage in storages],
     }

@@ -10,7 +10,7 @@ import stopwatch
 import subject as subjects
 import tools as tool_rooms
 
-RESERVE_BYTES = 1_500_000_000  # for the programs themselves and what else the machine runs
+RESERVE_BYTES = 1_000_000_000  # for the programs themselves and what else the machine runs
 
 
 @dataclasses.dataclass
@@ -45,7 +45,10 @@ class Place:
         if not self.in_memory:
             stopwatch.sync_file_system(self.yard)
 
-    def close(self) -> None:
+    def __enter__(self) -> "Place":
+        return self
+
+    def __exit__(self, *_) -> None:
         shutil.rmtree(self.yard, ignore_errors=True)
 
 
@@ -64,8 +67,16 @@ class Sources:
         self.sizes = {
             "bundle": subject.bundle_bytes, "tree": subject.tree_bytes,
             "wheels": sum(wheel["size"] for wheel in subject.lock.wheels),
-            "image": int(subject.bundle_bytes * 1.1), "uv cache": subject.tree_bytes, "conda pack": subject.tree_bytes,
+            "image": int(subject.bundle_bytes * 1.1), "uv cache": subject.lock.unpacked_wheel_bytes(),
+            "conda pack": subject.tree_bytes,
         }
+
+    def capacity(self) -> int:
+        """Bytes for sources and target: what is free, and what the sources that are there would give back. On a disk
+        most of them are links to files elsewhere, which give nothing back."""
+        held = [name for name in self.sizes if self.place.path(name).exists()
+                and (self.place.in_memory or name in ("tree", "uv cache"))]
+        return self.place.capacity() + sum(self.sizes[name] for name in held)
 
     def put(self, names: frozenset[str]) -> dict[str, str]:
         """Makes those that are not there, and removes those that are not named. Returns which could not be made, and
@@ -112,7 +123,10 @@ class Sources:
         subjects.link_wheels(self.subject, target)
 
     def _put_image(self, target: pathlib.Path) -> None:
-        self._copy(self.make_image(), target)
+        image = self.make_image()
+        if image is None:
+            raise stopwatch.Failed("no image was made on the disk")
+        self._copy(image, target)
 
     def _put_uv_cache(self, target: pathlib.Path) -> None:
         """Filled by one install that is not timed; a cache that knows every wheel's unpacked form."""

@@ -9,7 +9,7 @@ from results import Figure, Results
 OURS = {
     "install": "envinstall", "upgrade": "full install", "sizes": "bundle", "build": "envbundle build",
     "verify": "envinstall verify --full", "import": "prefix", "import calls": "prefix", "import page-ins": "prefix",
-    "calls": "envinstall", "memory": "envinstall --jobs 2",
+    "calls": "envinstall",
 }
 TITLES = {
     "install": "Install", "upgrade": "Upgrade and the same release again", "sizes": "Sizes", "build": "Build",
@@ -39,6 +39,8 @@ def value_text(value: float, unit: str) -> str:
 
 def least_possible(results: Results, figure: Figure) -> str:
     """The physical limit beside a figure, or nothing where no probe speaks of it."""
+    if figure.experiment == "import" and figure.place == marks.COLD:
+        return reading_time(results, figure)
     steps = STEPS.get(figure.name)
     if steps is None or figure.experiment not in ("install", "upgrade", "verify"):
         return ""
@@ -49,6 +51,14 @@ def least_possible(results: Results, figure: Figure) -> str:
              if (limit.subject, limit.place) == (figure.subject, where)}
     bound = limit_rooms.bound(known, where == "tmpfs", steps)
     return "" if bound is None else samples.seconds_text(bound)
+
+
+def reading_time(results: Results, figure: Figure) -> str:
+    """Of what a cold import reads, at the rate at which the disk gives the bundle to one reader."""
+    limit = results.limit(figure.subject, "disk", "read bundle")
+    read = results.find(figure.subject, "import page-ins", figure.place, figure.name)
+    bundle = next(s["bundle_bytes"] for s in results.subjects if s["name"] == figure.subject)
+    return samples.seconds_text(read[0].samples[0] * limit.seconds / bundle) if limit and read else ""
 
 
 def table(header: list[str], rows: list[list[str]]) -> list[str]:
@@ -120,6 +130,15 @@ def model_part(results: Results) -> list[str]:
         out += [f"### {model['subject']}", "",
                 f"Measured on tmpfs: {model['measured']['1']:.2f} s with 1 job, {model['measured']['2']:.2f} s with 2; "
                 f"so S = {model['serial']:.2f} s, P = {model['parallel']:.2f} s.", ""]
+        if model["stages"]:
+            total = sum(stage["seconds"] for stage in model["stages"])
+            out += table(["stage, one core, probed on tmpfs", "seconds", "by unit"],
+                         [[stage["stage"], f"{stage['seconds']:.2f}", f"{stage['per_unit']:.3f} {stage['unit']}"]
+                          for stage in model["stages"]] + [["all of them", f"{total:.2f}", ""]])
+        if model["check"]:
+            check = model["check"]
+            out += [f"The model held against this machine's disk: {check['predicted']:.2f} s said (bound by: "
+                    f"{check['bound']}), {check['measured']:.2f} s measured.", ""]
         cores = sorted({row["cores"] for row in model["rows"]})
         rows = []
         for storage in model["storages"]:
@@ -128,7 +147,8 @@ def model_part(results: Results) -> list[str]:
         out += table(["storage", *(f"{c} cores" for c in cores)], rows)
     if out:
         out = ["## Other machines, by the model of tests/bench/model.py", "", *out, "Assumed of the storage:", ""]
-        for storage in results.models[0]["storages"]:
+        assumed = {storage["name"]: storage for model in results.models for storage in model["storages"]}
+        for storage in assumed.values():
             out.append(f"- {storage['name']}: read {storage['read'] / 1e9:.1f} GB/s, written {storage['write'] / 1e9:.1f} "
                        f"GB/s, {storage['trips']:.0f} round trips of {storage['latency'] * 1000:.1f} ms a file, at most "
                        f"{storage['rate']:,.0f} files/s: {storage['source']}.")
