@@ -128,6 +128,11 @@ class Command(unittest.TestCase):
             done = subprocess.run([sys.executable, HERE / "run", "--read", path], capture_output=True, timeout=60)
         self.assertEqual(done.returncode, 3)
 
+    def test_unknown_peer_is_a_usage_error(self):
+        done = self.run_on(results_of(1.0, 2.0), "--peers", "cp")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("there are: cp -r;", done.stderr)
+
     def test_neither_measure_nor_read_is_a_usage_error(self):
         done = subprocess.run([sys.executable, HERE / "run"], capture_output=True, timeout=60)
         self.assertEqual(done.returncode, 2)
@@ -176,6 +181,12 @@ class Turns(unittest.TestCase):
         self.assertEqual(order, ["a", "x", "b", "a", "b"])
         self.assertEqual({name: len(runs) for name, runs in costs.items()}, {"a": 2, "b": 2})
         self.assertEqual(failures, {"x": "broken"})
+
+    def test_one_whose_result_is_wrong_does_not_count(self):
+        def wrong():
+            raise stopwatch.Failed("left 3 files, not 5")
+        hasty = stopwatch.Contestant("hasty", lambda: stopwatch.Cost(0.1), check=wrong)
+        self.assertEqual(stopwatch.take_turns([hasty], 2, "test"), ({}, {"hasty": "left 3 files, not 5"}))
 
     def test_our_own_failure_is_an_error(self):
         def work():

@@ -25,16 +25,19 @@ class DiskExperiments(Experiments):
         packer = PackExperiments(self.settings, self.subject, self.tools, self.results)
         sources = places.Sources(place, self.subject, self.tools, lambda: self.image_path)
         tree_sizes = None
-        if self.wants("install", "sizes", "build", "calls"):
+        image_wanted = self.wants_peer("unsquashfs") and self.wants("install", "sizes", "calls")
+        if image_wanted or self.wants("sizes", "build"):
             sources.put(frozenset({"tree"}))
             tree_sizes = sizes.TreeSizes(place.path("tree"), self.tools.versions)
-        if tree_sizes and self.wants("install", "sizes", "calls") and self.wants_peer("unsquashfs"):
+        if image_wanted:
             self.image_path = tree_sizes.image()
-        if self.wants("install", "scaling", "verify", "import"):
+        if self.wants("scaling", "verify", "import") or self.wants_install("disk", "dropped"):
             self.probe(place)
-        if self.wants("install"):
-            self.installs(place, sources)
-        if tree_sizes and self.wants("sizes", "build"):
+        if self.wants_install("disk"):
+            self.install(place, sources, marks.WARM)
+        if self.wants_install("dropped"):
+            self.install_cold(place, sources)
+        if self.wants("sizes", "build"):
             sources.put(frozenset({"tree"}))
             packer.run(place, tree_sizes, self.image_path)
         sources.put(frozenset())
@@ -48,10 +51,7 @@ class DiskExperiments(Experiments):
         if self.wants("upgrade"):
             self.upgrade(place)
 
-    def installs(self, place: places.Place, sources: places.Sources) -> None:
-        self.install(place, sources, marks.WARM)
-        if self.settings.quick:
-            return
+    def install_cold(self, place: places.Place, sources: places.Sources) -> None:
         if machine.may_drop_caches():
             self.install(place, sources, marks.COLD, cold=True)
         else:

@@ -13,6 +13,7 @@ import subject as subjects
 import tools as tool_rooms
 from results import Results
 
+PLACES = ("tmpfs", "disk", "dropped")
 EXPERIMENTS = ("install", "upgrade", "sizes", "build", "memory", "verify", "import", "calls", "scaling")
 
 
@@ -24,10 +25,10 @@ class Settings:
     tmpfs: pathlib.Path
     envbundle: pathlib.Path
     work: pathlib.Path  # bundles that the bench builds
+    places: frozenset[str] = frozenset(PLACES)  # of installs
     peers: list[str] | None = None
     solid: bool = False
     best: bool = False
-    quick: bool = False
 
 
 @dataclasses.dataclass
@@ -45,6 +46,9 @@ class Experiments:
 
     def wants(self, *names: str) -> bool:
         return bool(self.settings.chosen & set(names))
+
+    def wants_install(self, *places: str) -> bool:
+        return "install" in self.settings.chosen and bool(self.settings.places & set(places))
 
     def wants_peer(self, name: str) -> bool:
         return name not in self.tools.missing and (not self.settings.peers or name in self.settings.peers)

@@ -11,6 +11,8 @@ import tools as tool_rooms
 from stopwatch import Contestant
 
 OURS = "envinstall"
+PEERS = ("cp -r", "cp -r, all cores", "zstd -dc | tar -x", "unsquashfs", "uv pip install, from wheels",
+         "uv pip install, cache warm", "pip install", "conda-pack")
 NOTES = {
     "uv pip install, from wheels": "empty cache: uv unpacks each wheel into it, then copies; no bytecode",
     "uv pip install, cache warm": "for information: what it copies was unpacked before; no bytecode",
@@ -132,7 +134,18 @@ class InstallContest:
                 if cold:
                     machine.drop_caches()
 
-        return Contestant(name, work, prepare, self.clear, ours=name == OURS)
+        return Contestant(name, work, prepare, self.clear, lambda: self.check(name), ours=name == OURS)
+
+    def check(self, name: str) -> None:
+        """Did it make the tree, or install the wheels? A quick program that does not is no peer."""
+        if "pip" in name:
+            found = len(list(self.target.glob("lib/python*/site-packages/*.dist-info")))
+            wanted, what = len(self.subject.lock.wheels), "installed packages"
+        else:
+            found = sum(len(files) for _, _, files in os.walk(self.target))  # links count as files here
+            wanted, what = self.subject.files, "files"
+        if found < wanted:
+            raise stopwatch.Failed(f"{name} left {found} {what}, not {wanted}")
 
     def clear(self) -> None:
         self.place.remove("target", "uv.empty", "lists")

@@ -21,9 +21,9 @@ class MemoryExperiments(Experiments):
 
     def run(self, place: places.Place) -> None:
         sources = places.Sources(place, self.subject, self.tools, lambda: self.image_path)
-        if self.wants("install", "scaling"):
+        if self.wants("scaling") or self.wants_install("tmpfs"):
             self.probe(place)
-        if self.wants("install"):
+        if self.wants_install("tmpfs"):
             self.install(place, sources, marks.TMPFS)
         if self.wants("scaling"):
             self.scaling(place, sources)

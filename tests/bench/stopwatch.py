@@ -142,12 +142,14 @@ def output_of(argv, **options) -> str:
 
 @dataclasses.dataclass
 class Contestant:
-    """`prepare` and `clear` are not timed; `work` says what it cost (one figure, or several by name)."""
+    """Only what `work` says that it cost counts (one figure, or several by name). `check` looks, after the first run,
+    whether the result is what it should be, and raises Failed if not."""
 
     name: str
     work: Callable[[], Cost | dict[str, Cost]]
     prepare: Callable[[], None] = lambda: None
     clear: Callable[[], None] = lambda: None
+    check: Callable[[], None] = lambda: None
     once: bool = False  # information whose every run would take minutes
     ours: bool = False  # a peer that fails is not available; when we fail, there is nothing to report
 
@@ -168,6 +170,8 @@ def take_turns(contestants: list[Contestant], runs: int, title: str) -> tuple[di
             try:
                 contestant.prepare()
                 got = contestant.work()
+                if turn == 0:
+                    contestant.check()
             except Failed as failure:
                 if contestant.ours:
                     raise
