@@ -70,7 +70,7 @@ class TreeSizes:
         return int(stopwatch.output_of(stopwatch.shell_command(f"{pipeline} | wc -c", self.tree)))
 
     def image(self) -> pathlib.Path:
-        """`mksquashfs -comp zstd` of the tree, in the bench's cache; others of the same kind are removed."""
+        """`mksquashfs -comp zstd` of the tree, kept in the bench's cache: making it takes minutes."""
         folder = tool_rooms.bench_cache() / "images"
         folder.mkdir(exist_ok=True)
         path = folder / f"{self.digest[:32]}.sqfs"
