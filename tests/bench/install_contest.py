@@ -167,6 +167,8 @@ class InstallContest:
             lacking = self.sources.put(heat.sources)
             for name in heat.names:
                 failures.update({name: why for source, why in lacking.items() if source in offers[name][0]})
+            if self.place.in_memory:
+                self.place.touch(max(offers[name][1] for name in heat.names))
             title = f"{self.subject.name}, install on {self.place.name}{', caches dropped' if cold else ''}"
             costs, failed = stopwatch.take_turns([self.contestant(n, cold) for n in heat.names if n not in failures],
                                                  runs, title)

@@ -38,6 +38,7 @@ class MemoryExperiments(Experiments):
             self.results.add(self.name, "scaling", marks.TMPFS, {}, {"--jobs 1": "does not fit", "--jobs 2": "does not fit"})
             return
         sources.put(frozenset({"bundle"}))
+        place.touch(self.subject.tree_bytes)
 
         def entrant(jobs: int) -> Contestant:
             def work():
