@@ -17,6 +17,7 @@ int info_command(const std::vector<std::string>& arguments, Environment& environ
 int rollback_command(const std::vector<std::string>& arguments, Environment& environment);
 int verify_command(const std::vector<std::string>& arguments, Environment& environment);
 int stage_command(const std::vector<std::string>& arguments, Environment& environment);
+int trust_command(const std::vector<std::string>& arguments, Environment& environment);
 int uninstall_command(const std::vector<std::string>& arguments, Environment& environment);
 
 struct Command {
@@ -26,6 +27,6 @@ struct Command {
 inline constexpr Command kCommands[] = {
     {"check", check_command}, {"info", info_command},         {"install", install_command},
     {"list", list_command},   {"rollback", rollback_command}, {"uninstall", uninstall_command},
-    {"stage", stage_command}, {"verify", verify_command}};
+    {"stage", stage_command}, {"trust", trust_command},       {"verify", verify_command}};
 
 }  // namespace eb

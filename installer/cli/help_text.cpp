@@ -24,6 +24,8 @@ commands:
   rollback PREFIX           make the release before, or a named one, the active one
   stage BUNDLE              install on a disk of this machine, for a job, and print where
   uninstall PREFIX          remove releases
+  trust list|add|remove|revoke
+                            the keys that are believed on this machine
   COMMAND --help            the options of a command
 
 options:
@@ -54,12 +56,17 @@ whom to believe:
   --allowed-signers FILE    an OpenSSH allowed_signers file
   --trust SHA256:...        the fingerprint of a key; may be given several times
   --require-signatures N    how many different keys must have signed (default 1)
+  --revoked-keys FILE       public keys or fingerprints that never count
+  --fips MODE               auto (default): in FIPS mode (/proc/sys/crypto/fips_enabled) only ECDSA
+                            P-256 signatures count; on: always so; off: never
+  --allow-expired           accept a key or a bundle past its time; it is logged
 )";
 
 constexpr char kTrustNote[] = R"(
-  What these options name is all that counts. Without them: ~/.config/envinstall/allowed_signers,
-  else /etc/envinstall/allowed_signers, and the trust anchors of this copy of envinstall.
-  There is no option that skips verification.
+  Whom these options name is all that counts. Without them: ~/.config/envinstall/allowed_signers,
+  else /etc/envinstall/allowed_signers, and the trust anchors of this copy of envinstall. Keys that
+  a file revoked_keys beside one of these files lists never count, whatever the options name.
+  'envinstall trust list' shows it all. There is no option that skips verification.
 )";
 
 constexpr char kExamples[] = R"(
@@ -100,6 +107,9 @@ options:
   --allowed-signers FILE    an OpenSSH allowed_signers file
   --trust SHA256:...        the fingerprint of a key; may be given several times
   --require-signatures N    how many different keys must have signed (default 1)
+  --revoked-keys FILE       public keys or fingerprints that never count
+  --fips MODE               auto (default), on, off: whether only ECDSA P-256 signatures count
+  --allow-expired           accept a key past its time
   --json                    one record
   -h, --help                this text
 )";
@@ -117,6 +127,9 @@ options:
   --allowed-signers FILE    an OpenSSH allowed_signers file
   --trust SHA256:...        the fingerprint of a key; may be given several times
   --require-signatures N    how many different keys must have signed (default 1)
+  --revoked-keys FILE       public keys or fingerprints that never count
+  --fips MODE               auto (default), on, off: whether only ECDSA P-256 signatures count
+  --allow-expired           accept a key past its time
   --json                    one record a difference, and one a release or bundle
   -q, --quiet               no progress
   -v, --verbose             say more
@@ -191,6 +204,9 @@ options:
   --allowed-signers FILE    an OpenSSH allowed_signers file
   --trust SHA256:...        the fingerprint of a key; may be given several times
   --require-signatures N    how many different keys must have signed (default 1)
+  --revoked-keys FILE       public keys or fingerprints that never count
+  --fips MODE               auto (default), on, off: whether only ECDSA P-256 signatures count
+  --allow-expired           accept a key or a bundle past its time; it is logged
   --json                    one record instead of the path
   -q, --quiet               print the path and errors only
   -v, --verbose             say more
@@ -201,6 +217,47 @@ next boot of the machine they are made anew.
 
 example, one task a node in a job:
   srun --ntasks-per-node=1 sh -c 'P=$(./envinstall stage -q b.bundle.zst) && $P/bin/python train.py'
+)";
+
+constexpr char kTrust[] =
+    R"(Whose signatures are believed on this machine: lists of public keys in OpenSSH's form
+(ssh-keygen(1), ALLOWED SIGNERS), which may be edited by hand too. Nothing is asked, every change is
+whole or not made, and lines of others stay as they are.
+
+usage: envinstall trust list [OPTIONS]
+       envinstall trust add KEY [OPTIONS]
+       envinstall trust remove KEY|SHA256:... [--site]
+       envinstall trust revoke KEY|SHA256:... [--site]
+
+KEY is a public key file, or its line: 'ssh-ed25519 AAAA...'
+
+  list                      every key: fingerprint, type, validity, who, and where it stands; which
+                            lists count; what is revoked
+  add                       trust a key for bundles, and for nothing else
+  remove                    take a key out again
+  revoke                    never count a key any more, whoever names it: for a key that was lost
+
+options:
+  --site                    /etc/envinstall of this machine instead of your own ~/.config/envinstall
+  --principal NAME          what the key is called (default: its comment)
+  --valid-after TIME        YYYYMMDD[HHMM[SS]][Z], with Z in universal time
+  --valid-before TIME       the last moment at which its signatures count
+  --allowed-signers FILE    of list: a list that is not in its usual place
+  --revoked-keys FILE       a list of revoked keys that is not in its usual place
+  --json                    one record a key
+  -q, --quiet               print errors only
+  -v, --verbose             say more
+  -h, --help                this text
+
+A list counts only if you or root own it and nobody else may write it. Your own list comes before the
+site's; revoked keys count from both.
+
+exit codes: 0 done, 2 no such key, 11 a list must not be believed, 22 somebody else changes it
+
+example:
+  envinstall trust add publisher.pub --principal release@example --valid-before 20280101Z
+  sudo envinstall trust add publisher.pub --site
+  envinstall trust revoke SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU
 )";
 
 constexpr char kUninstall[] =
@@ -246,6 +303,7 @@ std::string help_text(const std::string& command, const std::string& anchors) {
   if (command == "verify") return kVerify;
   if (command == "rollback") return kRollback;
   if (command == "stage") return kStage;
+  if (command == "trust") return kTrust;
   if (command == "uninstall") return kUninstall;
   return std::string(kInstall) + kTrustNote + anchors_text(anchors) + kExamples;
 }

@@ -230,7 +230,8 @@ class InstallRun {
                (action_ == InstallAction::kInstall ? "installed " : "activated ") + plan_.release +
                    " id " + plan_.id + " signer " + bundle_.accepted().front().fingerprint +
                    " uid " + std::to_string(host_.uid) +
-                   (options_.allow_downgrade ? " with --allow-downgrade" : ""));
+                   (options_.exceptions.downgrade ? " with --allow-downgrade" : "") +
+                   (options_.exceptions.expired ? " with --allow-expired" : ""));
   }
 
   void make_module_files(const Prefix& prefix) {
@@ -242,7 +243,7 @@ class InstallRun {
     Floor& floor = plan_.floor;
     uint64_t& known = floor.counters[meta(meta_key::kName)];
     // A downgrade that was allowed is not undone by the next install of the same bundle.
-    known = options_.allow_downgrade ? counter() : std::max(known, counter());
+    known = options_.exceptions.downgrade ? counter() : std::max(known, counter());
     const auto epoch = static_cast<int64_t>(parse_number(meta(meta_key::kEpoch)).value_or(0));
     floor.newest = std::max({floor.newest, epoch, host_.now});
     try {
