@@ -80,7 +80,9 @@ class PrefixVerification {
                 damaged == 1 ? "a release is not as it was signed"
                              : std::to_string(damaged) + " releases are not as they were signed")
         .where(view_.path)
-        .hint("remove it with 'envinstall uninstall' and install its bundle again");
+        .hint("with its bundle it can be repaired: envinstall repair " + view_.path +
+              " --from BUNDLE")
+        .hint("or remove it with 'envinstall uninstall' and install its bundle again");
   }
 
  private:
