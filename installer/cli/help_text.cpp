@@ -27,8 +27,7 @@ commands:
   gc PREFIX                 remove releases that nobody uses any more
   stage BUNDLE              install on a disk of this machine, for a job, and print where
   uninstall PREFIX          remove releases
-  trust list|add|remove|revoke
-                            the keys that are believed on this machine
+  trust ACTION              whom to believe on this machine: list, add, remove, revoke
   COMMAND --help            the options of a command
 
 options:

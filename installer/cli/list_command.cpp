@@ -100,11 +100,7 @@ int list_command(const std::vector<std::string>& arguments, Environment& environ
   }
   const PrefixView view = open_prefix(environment.sys, path);
   const Host host = read_host(environment.sys, environment.variable("HOME"), environment.root);
-  const int state_fd = environment.sys.openat(view.dir.get(), kStateDir,
-                                              O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-  const Fd state = state_fd < 0 ? Fd() : Fd(environment.sys, state_fd);
-  UseReport use =
-      find_use(environment.sys, state.get(), view.releases, host, GcOptions().older_than_seconds);
+  UseReport use = find_use(environment.sys, view, host, GcOptions().older_than_seconds);
   const std::string previous = previous_release(environment.sys, view);
   std::vector<ListedRelease> releases;
   for (const std::string& name : view.releases) {

@@ -1,5 +1,3 @@
-#include <fcntl.h>
-
 #include "installer/base/error.hpp"
 #include "installer/cli/command_line.hpp"
 #include "installer/cli/commands.hpp"
@@ -39,14 +37,9 @@ void print(const UninstallReport& report, const OutputOptions& output, Environme
 // It is not refused: who names a release has decided. But nobody should be surprised.
 void warn_of_use(const PrefixView& view, const UninstallOptions& options, const Host& host,
                  Environment& environment, EventSink& events) {
-  std::vector<std::string> going = view.releases;
-  if (options.release) going = {*options.release};
-  const int fd = environment.sys.openat(view.dir.get(), kStateDir,
-                                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-  const Fd state = fd < 0 ? Fd() : Fd(environment.sys, fd);
-  const UseReport use =
-      find_use(environment.sys, state.get(), going, host, GcOptions().older_than_seconds);
+  const UseReport use = find_use(environment.sys, view, host, GcOptions().older_than_seconds);
   for (const auto& [release, user] : use.releases) {
+    if (options.release && *options.release != release) continue;
     events.on(Warning{"release " + release + " is in use: " + user.text() +
                       "; what it has not opened yet will be missing"});
   }

@@ -102,8 +102,7 @@ GcReport collect_garbage(Sys& sys, const std::string& prefix, const GcOptions& o
                          const Host& host, EventSink& events, const StopFlag& stop) {
   GcReport report;
   const auto look = [&](const PrefixView& view, UseReport* use) {
-    const Fd state = open_state(sys, view);
-    *use = find_use(sys, state.get(), view.releases, host, options.older_than_seconds);
+    *use = find_use(sys, view, host, options.older_than_seconds);
     return judge_releases(sys, view, *use, options, host);
   };
   {

@@ -8,6 +8,7 @@
 
 #include "installer/base/error.hpp"
 #include "installer/base/worker_pool.hpp"
+#include "installer/install/confinement.hpp"
 #include "installer/install/existing_release.hpp"
 #include "installer/install/publish.hpp"
 #include "installer/install/receipt.hpp"
@@ -84,6 +85,14 @@ class InstallRun {
   /// What the release has as files of its own.
   const Index& own_index() const { return is_image() ? outer_ : bundle_.index(); }
 
+  // Nobody knows how large an image becomes.
+  std::optional<uint64_t> largest_file() const {
+    if (is_image()) return std::nullopt;
+    uint64_t out = 0;
+    for (const Entry& entry : bundle_.index().entries) out = std::max(out, entry.size_bytes);
+    return out;
+  }
+
   void work() {
     if (is_image()) outer_ = outer_index(bundle_.index(), plan_.outside);
     if (action_ == InstallAction::kNothing) {
@@ -134,13 +143,15 @@ class InstallRun {
     stage_.emplace(sys_, *prefix_, plan_.release, nonce_);
     const UnpackOptions unpack_options{plan_.workers.jobs, stage_->probe(host_, events_),
                                        options_.durable && !plan_.durability.by_syncfs};
-    if (is_image()) {
-      image_ = unpack_image(sys_, source_, bundle_, *stage_, plan_.outside, unpack_options, events_,
-                            stop_);
-      finish_image();
-    } else {
-      unpack(sys_, source_, bundle_, *stage_, unpack_options, events_, stop_);
-    }
+    run_confined({prefix_->root.get(), largest_file(), is_image()}, events_, [&] {
+      if (is_image()) {
+        image_ = unpack_image(sys_, source_, bundle_, *stage_, plan_.outside, unpack_options,
+                              events_, stop_);
+      } else {
+        unpack(sys_, source_, bundle_, *stage_, unpack_options, events_, stop_);
+      }
+    });
+    if (is_image()) finish_image();
     write_bundle_files();
     stop_.check();
     if (options_.durable) sync();

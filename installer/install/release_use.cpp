@@ -19,22 +19,18 @@ constexpr size_t kMaxMaps = 8u << 20;     // bytes of /proc/PID/maps
 constexpr size_t kMaxLeases = 100'000;    // files that are looked at
 constexpr size_t kMaxDescriptors = 4096;  // of one process
 
-void add_releases(const std::string& text, const std::vector<std::string>& releases,
-                  std::set<std::string>* out) {
-  static constexpr std::string_view kMark = "/releases/";
-  for (size_t at = text.find(kMark); at != std::string::npos; at = text.find(kMark, at)) {
-    at += kMark.size();
-    const size_t end = std::min(text.find_first_of("/\n ", at), text.size());
-    const std::string name = text.substr(at, end - at);
-    if (std::ranges::binary_search(releases, name)) out->insert(name);
-  }
-}
-
 class ProcessScan {
  public:
-  ProcessScan(Sys& sys, const std::vector<std::string>& releases, const Host& host,
-              UseReport& report)
-      : sys_(sys), releases_(releases), host_(host), report_(report) {}
+  ProcessScan(Sys& sys, const PrefixView& view, const Host& host, UseReport& report)
+      : sys_(sys), releases_(view.releases), host_(host), report_(report) {
+    for (const std::string& release : view.releases) {
+      struct stat info {};
+      const std::string below = std::string(kReleasesDir) + "/" + release;
+      if (sys_.fstatat(view.dir.get(), below.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+        inodes_[release] = info.st_ino;
+      }
+    }
+  }
 
   void run() {
     for (const DirEntry& entry : list(host_.root + "/proc")) {
@@ -62,24 +58,33 @@ class ProcessScan {
     return out;
   }
 
+  // Only the inode is compared: one server's folder can have several device numbers here.
+  bool is_another(pid_t pid, const NamedRelease& named) {
+    const std::string path = host_.root + "/proc/" + std::to_string(pid) + "/root" + named.path;
+    struct stat info {};
+    return sys_.fstatat(AT_FDCWD, path.c_str(), &info, 0) == 0 &&
+           info.st_ino != inodes_[named.name];
+  }
+
   void look(pid_t pid) {
     const std::string folder = host_.root + "/proc/" + std::to_string(pid);
     std::set<std::string> found;
+    const auto add = [&](const std::string& text) {
+      for (const NamedRelease& named : releases_in(text, releases_)) {
+        if (!found.contains(named.name) && !is_another(pid, named)) found.insert(named.name);
+      }
+    };
     bool denied = false;
-    for (const char* name : {"/exe", "/cwd", "/root"}) {
-      add_releases(link(folder + name, &denied), releases_, &found);
-    }
+    for (const char* name : {"/exe", "/cwd", "/root"}) add(link(folder + name, &denied));
     if (denied) {
       ++report_.unreadable;
       return;
     }
-    if (const auto maps = read_small_file(sys_, AT_FDCWD, folder + "/maps", kMaxMaps)) {
-      add_releases(*maps, releases_, &found);
-    }
+    if (const auto maps = read_small_file(sys_, AT_FDCWD, folder + "/maps", kMaxMaps)) add(*maps);
     size_t seen = 0;
     for (const DirEntry& fd : list(folder + "/fd")) {
       if (++seen > kMaxDescriptors) break;
-      add_releases(link(folder + "/fd/" + fd.name, &denied), releases_, &found);
+      add(link(folder + "/fd/" + fd.name, &denied));
     }
     for (const std::string& release : found) {
       const auto name = read_small_file(sys_, AT_FDCWD, folder + "/comm", 64);
@@ -91,6 +96,7 @@ class ProcessScan {
   const std::vector<std::string>& releases_;
   const Host& host_;
   UseReport& report_;
+  std::map<std::string, ino_t> inodes_;  ///< of the releases' folders
 };
 
 // What the file system's clock says; the machine's, where it cannot be asked.
@@ -161,19 +167,34 @@ std::string ReleaseUse::text() const {
   return out;
 }
 
-UseReport find_use(Sys& sys, int state, const std::vector<std::string>& releases, const Host& host,
-                   int64_t lease_seconds) {
+UseReport find_use(Sys& sys, const PrefixView& view, const Host& host, int64_t lease_seconds) {
   UseReport report;
-  ProcessScan(sys, releases, host, report).run();
-  if (state >= 0) read_leases(sys, state, releases, host, lease_seconds, report);
+  ProcessScan(sys, view, host, report).run();
+  const int fd =
+      sys.openat(view.dir.get(), kStateDir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+  if (fd < 0) return report;
+  const Fd state(sys, fd);
+  read_leases(sys, fd, view.releases, host, lease_seconds, report);
   return report;
 }
 
-std::vector<std::string> releases_in(const std::string& text,
-                                     const std::vector<std::string>& releases) {
-  std::set<std::string> found;
-  add_releases(text, releases, &found);
-  return {found.begin(), found.end()};
+std::vector<NamedRelease> releases_in(const std::string& text,
+                                      const std::vector<std::string>& known) {
+  static constexpr std::string_view kMark = "/releases/";
+  std::vector<NamedRelease> out;
+  for (size_t at = text.find(kMark); at != std::string::npos; at = text.find(kMark, at)) {
+    const size_t mark = at;
+    at += kMark.size();
+    const size_t end = std::min(text.find_first_of("/\n ", at), text.size());
+    std::string name = text.substr(at, end - at);
+    if (!std::ranges::binary_search(known, name)) continue;
+    if (std::ranges::find(out, name, &NamedRelease::name) != out.end()) continue;
+    // In a line of maps the path is the last field, and the first with a slash.
+    const size_t line = text.rfind('\n', mark);
+    const size_t begin = text.find('/', line == std::string::npos ? 0 : line);
+    out.push_back({std::move(name), text.substr(begin, end - begin)});
+  }
+  return out;
 }
 
 void remove_leases(Sys& sys, int state, const std::vector<std::string>& names) noexcept {

@@ -39,16 +39,22 @@ struct UseReport {
   std::vector<std::string> over;  ///< names of leases whose process is gone, or that are too old
 };
 
-/// Looks through /proc for paths with "/releases/NAME/" (whatever the prefix is called where the
-/// process sees it) and reads the leases. A lease of another machine counts until it is
-/// `lease_seconds` old. `state` is the open .envinstall, -1 for none. Changes nothing; what cannot
-/// be read is left out.
-UseReport find_use(Sys& sys, int state, const std::vector<std::string>& releases, const Host& host,
-                   int64_t lease_seconds);
+/// Looks through /proc for paths with "/releases/NAME", whatever the prefix is called where the
+/// process sees it, and reads the leases of the prefix. A path counts unless it is seen to lead to
+/// another file than the release of `view`: a copy in another prefix. A lease of another machine
+/// counts until it is `lease_seconds` old. Changes nothing; what cannot be read is left out.
+UseReport find_use(Sys& sys, const PrefixView& view, const Host& host, int64_t lease_seconds);
 
-/// The releases that `text` names by a path: a line of /proc/PID/maps, the target of a link.
-std::vector<std::string> releases_in(const std::string& text,
-                                     const std::vector<std::string>& releases);
+/// A release that a text names by a path.
+struct NamedRelease {
+  std::string name;
+  std::string path;  ///< of the release's folder, as the text has it
+  bool operator==(const NamedRelease&) const = default;
+};
+/// The releases of `known` (sorted) that `text` names: lines of /proc/PID/maps, a link's target.
+/// Each name once.
+std::vector<NamedRelease> releases_in(const std::string& text,
+                                      const std::vector<std::string>& known);
 
 /// Removes leases that UseReport::over names.
 void remove_leases(Sys& sys, int state, const std::vector<std::string>& names) noexcept;

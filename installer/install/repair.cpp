@@ -308,12 +308,22 @@ class RepairRun {
   void repair_files() {
     DirectoryCache directories(sys_, root_.get(), kOpenDirectories, where_);
     std::vector<uint32_t> wanted;
+    std::vector<const Entry*> other_names;
     for (const Entry* entry : files_to_look_at_) {
       stop_.check();
       if (only_mode_is_wrong(directories.open(entry->path.parent()), *entry)) continue;
-      wanted.push_back(number_in_bundle(*entry));
+      if (is_image_ && entry->path.is_below("bin")) {
+        other_names.push_back(entry);
+      } else {
+        wanted.push_back(number_in_bundle(*entry));
+      }
     }
-    if (wanted.empty()) return;
+    if (!wanted.empty()) rewrite(directories, wanted);
+    // In image form what lies in bin/ is one program under many names.
+    for (const Entry* entry : other_names) repair_program_name(directories, *entry);
+  }
+
+  void rewrite(DirectoryCache& directories, const std::vector<uint32_t>& wanted) {
     const StreamLayout layout(bundle_.index());
     for (const uint32_t number : wanted) {
       NewFile& file = files_[number];
@@ -331,6 +341,24 @@ class RepairRun {
       place(directories.open(entry.path.parent()), temporary_of(number), entry);
       report_.bytes += entry.size_bytes;
     }
+  }
+
+  void repair_program_name(DirectoryCache& directories, const Entry& entry) {
+    const std::string temporary = "name-" + std::to_string(++links_made_);
+    const int r = sys_.linkat(root_.get(), kImageProgram, work_.get(), temporary.c_str());
+    if (r < 0) {
+      // Where there are no hard links there are copies.
+      const std::vector<std::byte> program = read_file_at(
+          sys_, root_.get(), kImageProgram, entry.size_bytes, where_ + "/" + kImageProgram);
+      Fd fd = create_at(sys_, work_.get(), temporary.c_str(), 0755, where(entry));
+      write_all(sys_, fd.get(), program, where(entry));
+      int done = sys_.fchmod(fd.get(), 0755);
+      if (done == 0) done = sys_.fsync(fd.get());
+      if (done < 0) throw system_error(-done, "cannot make the file durable", where(entry));
+      close_written(sys_, std::move(fd), where(entry));
+      report_.bytes += program.size();
+    }
+    place(directories.open(entry.path.parent()), temporary, entry);
   }
 
   uint32_t number_in_bundle(const Entry& entry) const {

@@ -221,15 +221,26 @@ TEST_CASE("F134 a lease whose process is gone keeps nothing") {
 
 TEST_CASE("releases are known by their paths, however the prefix is called") {
   const std::vector<std::string> known = {"a-1", "b-2"};
-  using Names = std::vector<std::string>;
-  CHECK(releases_in("/somewhere/releases/a-1/lib/x.so", known) == Names{"a-1"});
+  using Names = std::vector<NamedRelease>;
+  CHECK(releases_in("/somewhere/releases/a-1/lib/x.so", known) ==
+        Names{{"a-1", "/somewhere/releases/a-1"}});
   CHECK(releases_in("7f00-7f01 r-xp 0 08:01 7 /p/releases/b-2/bin/python (deleted)\n"
-                    "7f02-7f03 r-xp 0 08:01 7 /p/releases/a-1/x\n",
-                    known) == Names{"a-1", "b-2"});
-  CHECK(releases_in("/p/releases/a-1", known) == Names{"a-1"});
+                    "7f02-7f03 r-xp 0 08:01 7 /p q/releases/a-1/x\n"
+                    "7f04-7f05 r-xp 0 08:01 7 /p q/releases/a-1/y\n",
+                    known) == Names{{"b-2", "/p/releases/b-2"}, {"a-1", "/p q/releases/a-1"}});
+  CHECK(releases_in("/p/releases/a-1", known) == Names{{"a-1", "/p/releases/a-1"}});
   CHECK(releases_in("/p/releases/a-12/x", known).empty());
   CHECK(releases_in("/p/releases/", known).empty());
   CHECK(releases_in("", known).empty());
+}
+
+TEST_CASE("F134 the same release in another prefix is another one") {
+  Shop shop(3);
+  const fs::path copy = shop.scratch.path() / "copy/releases";
+  fs::create_directories(copy);
+  fs::copy(shop.release(shop.names[0]), copy / shop.names[0], fs::copy_options::recursive);
+  const Standing process(copy / shop.names[0] / "share");
+  CHECK(shop.collect().removed.size() == 1);
 }
 
 TEST_CASE("the log is read as history") {

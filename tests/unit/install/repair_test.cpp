@@ -189,7 +189,8 @@ TEST_CASE("of a release in image form what lies beside the image is repaired, th
                   {.release = {}, .jobs = 2}, shop.trust(), shop.host, shop.silence, shop.stop);
   };
   CHECK(repair_it().rewritten.empty());
-  write_text(shop.release(name) / kImageProgram, "wrong", true);
+  write_text(shop.release(name) / kImageProgram, "wrong", true);  // all its names with it
+  fs::remove(shop.release(name) / "bin/python");
   const RepairReport report = repair_it();
   CHECK(report.release == name);
   CHECK(std::ranges::binary_search(report.rewritten, kImageProgram));
@@ -224,6 +225,8 @@ TEST_CASE("every call of a repair fails once: each file is the old one or the ri
     } catch (const Error&) {
       // What matters is what is left.
     }
+    // A lock that could not be given back is this process's own, which goes on living.
+    fs::remove_all(shop.prefix() / ".envinstall/lock.d");
     for (const auto& [path, what] : snapshot(shop.root)) {
       const auto old = damaged.find(path);
       CHECK((path == ".bundle/receipt" || what == shop.whole[path] ||
