@@ -65,10 +65,11 @@ whom to believe:
 )";
 
 constexpr char kTrustNote[] = R"(
-  Whom these options name is all that counts. Without them: ~/.config/envinstall/allowed_signers,
-  else /etc/envinstall/allowed_signers, and the trust anchors of this copy of envinstall. Keys that
-  a file revoked_keys beside one of these files lists never count, whatever the options name.
-  'envinstall trust list' shows it all. There is no option that skips verification.
+  Where --allowed-signers or --trust is given, what it names is all that counts. Otherwise:
+  ~/.config/envinstall/allowed_signers, else /etc/envinstall/allowed_signers, and the trust anchors
+  of this copy of envinstall. Keys that a file revoked_keys beside one of these two lists never
+  count, whatever the options name. 'envinstall trust list' shows it all.
+  There is no option that skips verification.
 )";
 
 constexpr char kExamples[] = R"(

@@ -3,6 +3,7 @@ commands printed. The ten most likely mistakes come first."""
 
 import os
 import pathlib
+import pwd
 import subprocess
 import sys
 import threading
@@ -224,7 +225,8 @@ def care_repair_history_gc(shop):
     shop.run(program, "gc", "p")
     shop.run(program, "gc", "p", "--leases", "on")
     shop.run(program, "gc", "p", "--keep", "1", "--older-than", "0", "--json")
-    shop.run(program, "history", "p", environment={"TZ": "UTC"})
+    shop.hide(f"  {pwd.getpwuid(os.getuid()).pw_name}\n", "  <USER>\n")
+    shop.run(program, "history", "p")
     shop.run(program, "list", "p")
 
 
