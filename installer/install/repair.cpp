@@ -14,9 +14,11 @@
 #include "installer/install/floor.hpp"
 #include "installer/install/frame_selection.hpp"
 #include "installer/install/image_check.hpp"
+#include "installer/install/mend_yard.hpp"
 #include "installer/install/receipt.hpp"
+#include "installer/install/receipt_of.hpp"
 #include "installer/install/release_lock.hpp"
-#include "installer/install/remove_tree.hpp"
+#include "installer/install/release_to_repair.hpp"
 #include "installer/install/small_file.hpp"
 #include "installer/install/stage.hpp"
 #include "installer/install/unpack_image.hpp"
@@ -25,7 +27,6 @@ namespace eb {
 namespace {
 
 constexpr size_t kOpenDirectories = 16;
-constexpr char kWorkFolder[] = "mends-";  // remove_leftovers() knows it
 
 mode_t mode_of(const Entry& entry) {
   return entry.type == EntryType::kDirectory || entry.executable ? 0755 : 0644;
@@ -37,35 +38,6 @@ struct NewFile {
   uint64_t left = 0;  ///< bytes that are not written yet
   bool placed = false;
 };
-
-std::string choose_release(const PrefixView& view, const VerifiedBundle& bundle,
-                           const RepairOptions& options) {
-  const std::string tree = bundle.release_name();
-  const std::string image = image_release_name(tree);
-  const auto is_there = [&](const std::string& name) {
-    return std::ranges::binary_search(view.releases, name);
-  };
-  if (options.release) {
-    if (!is_there(*options.release)) {
-      throw Error(ExitCode::kUsage, "there is no release " + *options.release)
-          .where(view.path)
-          .hint("'envinstall list " + view.path + "' shows the releases");
-    }
-    if (*options.release == tree || *options.release == image) return *options.release;
-  } else {
-    // The one that is in use, where the bundle is there in both forms.
-    if (view.current == image || !is_there(tree)) {
-      if (is_there(image)) return image;
-    }
-    if (is_there(tree)) return tree;
-  }
-  throw Error(ExitCode::kUsage, "the bundle is not the one that the release came from")
-      .where(view.path)
-      .why("it holds " + tree +
-           (options.release ? ", the release is " + *options.release
-                            : ", which is not installed there"))
-      .hint("'envinstall list " + view.path + "' shows the releases; each needs its own bundle");
-}
 
 class RepairRun {
  public:
@@ -95,15 +67,15 @@ class RepairRun {
     report_.id = bundle_.id().hex();
     report_.frames = bundle_.index().frames.size();
     root_ = open_dir_at(sys_, prefix_.releases.get(), release_.c_str(), where_);
-    open_work();
+    MendYard yard(sys_, prefix_, release_, nonce_);
+    yard_ = &yard;
     try {
       work();
     } catch (...) {
-      files_.clear();
-      remove_tree(sys_, prefix_.state.get(), work_name_);
+      files_.clear();  // closed before the yard goes: NFS keeps what is open
       throw;
     }
-    remove_tree(sys_, prefix_.state.get(), work_name_);
+    report_.kept_at = yard.kept_at();
     std::ranges::sort(report_.rewritten);
     if (!report_.rewritten.empty()) {
       append_log(sys_, prefix_.state.get(), host_.now,
@@ -115,13 +87,6 @@ class RepairRun {
   }
 
  private:
-  void open_work() {
-    work_name_ = kWorkFolder + release_ + "-" + nonce_;
-    const std::string where = prefix_.at(kStateDir) + "/" + work_name_;
-    make_directory(sys_, prefix_.state.get(), work_name_.c_str(), 0700, where);
-    work_ = open_dir_at(sys_, prefix_.state.get(), work_name_.c_str(), where);
-  }
-
   void work() {
     repair_bundle_files();
     const auto record = read_image_record(sys_, root_.get(), ".", where_);
@@ -146,7 +111,7 @@ class RepairRun {
     const std::string where = where_ + "/" + kBundleDir;
     struct stat info {};
     const int r = sys_.fstatat(root_.get(), kBundleDir, &info, AT_SYMLINK_NOFOLLOW);
-    if (r == 0 && !S_ISDIR(info.st_mode)) set_aside(root_.get(), kBundleDir, where);
+    if (r == 0 && !S_ISDIR(info.st_mode)) yard_->set_aside(root_.get(), kBundleDir, where);
     make_directory(sys_, root_.get(), kBundleDir, 0755, where);
     const Fd dir = open_dir_at(sys_, root_.get(), kBundleDir, where);
     if (content_of(dir.get(), kIndexFile, kMaxIndexSize) != bundle_.index_bytes()) {
@@ -157,7 +122,8 @@ class RepairRun {
       put(dir.get(), kSignaturesFile, bundle_.signature_bytes());
     }
     if (!read_receipt(sys_, prefix_.releases.get(), release_)) {
-      put(dir.get(), kReceiptFile, as_bytes(new_receipt()));
+      put(dir.get(), kReceiptFile,
+          as_bytes(encode_receipt(receipt_of(bundle_, nonce_, trust_, host_))));
     }
   }
 
@@ -185,44 +151,18 @@ class RepairRun {
     const std::string where = where_ + "/" + below;
     struct stat info {};
     if (sys_.fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode)) {
-      set_aside(dir, name, where);
+      yard_->set_aside(dir, name, where);
     }
     replace_file_at(sys_, dir, name, (".new-" + nonce_).c_str(), data, 0644, where);
     report_.rewritten.push_back(below);
     report_.bytes += data.size();
   }
 
-  std::string new_receipt() const {
-    const auto meta = [&](const char* key) {
-      const auto at = bundle_.index().meta.find(key);
-      return at == bundle_.index().meta.end() ? std::string() : at->second;
-    };
-    const AcceptedSignature& accepted = bundle_.accepted().front();
-    Receipt receipt;
-    receipt.id = report_.id;
-    receipt.nonce = nonce_;
-    receipt.name = meta(meta_key::kName);
-    receipt.counter = parse_number(meta(meta_key::kCounter)).value_or(0);
-    receipt.epoch = static_cast<int64_t>(parse_number(meta(meta_key::kEpoch)).value_or(0));
-    receipt.installed = host_.now;
-    receipt.installer = EB_VERSION;
-    receipt.signer = accepted.fingerprint;
-    receipt.trust = trust_.origin_of(accepted);
-    return encode_receipt(receipt);
-  }
-
   void check_image(const ImageRecord& record) {
-    std::string problem;
-    struct stat info {};
-    const int r = sys_.fstatat(root_.get(), kImageFile, &info, AT_SYMLINK_NOFOLLOW);
+    bool missing = false;
     const std::string path = where_ + "/" + kImageFile;
-    if (r < 0) {
-      problem = "it is not there";
-    } else if (!S_ISREG(info.st_mode) || static_cast<uint64_t>(info.st_size) != record.size_bytes) {
-      problem = "it has not " + std::to_string(record.size_bytes) + " bytes any more";
-    } else if (hash_file(sys_, root_.get(), kImageFile, path, stop_) != record.digest) {
-      problem = "its sha256 is not the one that was recorded when it was made";
-    }
+    const std::string problem =
+        image_file_problem(sys_, root_.get(), where_, record, true, &missing, stop_);
     if (problem.empty()) return;
     throw Error(ExitCode::kDigestMismatch, "the image of the release is damaged")
         .where(path)
@@ -289,7 +229,7 @@ class RepairRun {
       }
       ++report_.modes;
     } else {
-      if (r == 0) set_aside(parent, name, where(entry));
+      if (r == 0) yard_->set_aside(parent, name, where(entry));
       make_directory(sys_, parent, name.c_str(), 0755, where(entry));
     }
     note(entry);
@@ -299,7 +239,7 @@ class RepairRun {
     stop_.check();
     DirectoryCache directories(sys_, root_.get(), kOpenDirectories, where_);
     const std::string temporary = "link-" + std::to_string(++links_made_);
-    if (const int r = sys_.symlinkat(entry.target.c_str(), work_.get(), temporary.c_str()); r < 0) {
+    if (const int r = sys_.symlinkat(entry.target.c_str(), yard_->fd(), temporary.c_str()); r < 0) {
       throw system_error(-r, "cannot make the link", where(entry));
     }
     place(directories.open(entry.path.parent()), temporary, entry);
@@ -345,12 +285,12 @@ class RepairRun {
 
   void repair_program_name(DirectoryCache& directories, const Entry& entry) {
     const std::string temporary = "name-" + std::to_string(++links_made_);
-    const int r = sys_.linkat(root_.get(), kImageProgram, work_.get(), temporary.c_str());
+    const int r = sys_.linkat(root_.get(), kImageProgram, yard_->fd(), temporary.c_str());
     if (r < 0) {
       // Where there are no hard links there are copies.
       const std::vector<std::byte> program = read_file_at(
           sys_, root_.get(), kImageProgram, entry.size_bytes, where_ + "/" + kImageProgram);
-      Fd fd = create_at(sys_, work_.get(), temporary.c_str(), 0755, where(entry));
+      Fd fd = create_at(sys_, yard_->fd(), temporary.c_str(), 0755, where(entry));
       write_all(sys_, fd.get(), program, where(entry));
       int done = sys_.fchmod(fd.get(), 0755);
       if (done == 0) done = sys_.fsync(fd.get());
@@ -403,7 +343,7 @@ class RepairRun {
     {
       const std::lock_guard lock(mutex_);
       if (!file.fd) {
-        file.fd = create_at(sys_, work_.get(), temporary_of(number).c_str(), 0600, where(entry));
+        file.fd = create_at(sys_, yard_->fd(), temporary_of(number).c_str(), 0600, where(entry));
       }
       fd = file.fd.get();
     }
@@ -418,27 +358,8 @@ class RepairRun {
   }
 
   void place(int parent, const std::string& temporary, const Entry& entry) {
-    const std::string name(entry.path.name());
-    struct stat info {};
-    if (sys_.fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISDIR(info.st_mode)) {
-      set_aside(parent, name, where(entry));
-    }
-    if (const int r = sys_.renameat(work_.get(), temporary.c_str(), parent, name.c_str()); r < 0) {
-      throw system_error(-r, "cannot put the file into its place", where(entry));
-    }
+    yard_->place(temporary, parent, std::string(entry.path.name()), where(entry));
     note(entry);
-  }
-
-  void set_aside(int parent, const std::string& name, const std::string& where) {
-    const std::string kept = "kept-" + release_ + "-" + nonce_;
-    const std::string kept_path = prefix_.at(kStateDir) + "/" + kept;
-    make_directory(sys_, prefix_.state.get(), kept.c_str(), 0700, kept_path);
-    const std::string to = kept + "/" + std::to_string(++kept_count_) + "-" + name.substr(0, 200);
-    if (const int r = sys_.renameat(parent, name.c_str(), prefix_.state.get(), to.c_str()); r < 0) {
-      throw system_error(-r, "cannot move away what stands in the way", where);
-    }
-    report_.kept_at = kept_path;
   }
 
   // --- the end
@@ -487,9 +408,8 @@ class RepairRun {
   const std::string nonce_;
   const std::string where_;
   RepairReport report_;
-  Fd root_;  ///< of the release
-  std::string work_name_;
-  Fd work_;
+  Fd root_;                   ///< of the release
+  MendYard* yard_ = nullptr;  ///< of run(): gone before the lock is given back
   bool is_image_ = false;
   Index own_;  ///< what the release has as files
   std::vector<const Entry*> folders_, links_, files_to_look_at_;
@@ -497,7 +417,6 @@ class RepairRun {
   std::mutex mutex_;
   std::set<std::string> touched_;  ///< folders in which a name changed
   unsigned links_made_ = 0;
-  unsigned kept_count_ = 0;
 };
 
 }  // namespace
@@ -510,7 +429,7 @@ RepairReport repair(Sys& sys, BundleSource& source, const VerifiedBundle& bundle
         .why("of a pipe the parts cannot be had that are needed")
         .hint("name the bundle's path: --from BUNDLE");
   }
-  std::string release = choose_release(view, bundle, options);
+  std::string release = release_to_repair(view, bundle, options.release);
   RepairRun run(sys, source, bundle, make_prefix(sys, std::move(view)), std::move(release), options,
                 trust, host, events, stop);
   return run.run();
