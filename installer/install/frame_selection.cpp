@@ -63,8 +63,7 @@ std::vector<size_t> frames_of(const StreamLayout& layout, const std::vector<uint
     }
   }
   std::ranges::sort(out);
-  const auto doubled = std::ranges::unique(out);
-  out.erase(doubled.begin(), doubled.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 
