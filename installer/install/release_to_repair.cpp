@@ -9,8 +9,8 @@ namespace eb {
 
 std::string release_to_repair(const PrefixView& view, const VerifiedBundle& bundle,
                               const std::optional<std::string>& named) {
-  const std::string tree = bundle.release_name();
-  const std::string image = image_release_name(tree);
+  std::string tree = bundle.release_name();
+  std::string image = image_release_name(tree);
   const auto is_there = [&](const std::string& name) {
     return std::ranges::binary_search(view.releases, name);
   };
