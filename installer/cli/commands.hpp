@@ -27,17 +27,12 @@ struct Command {
   const char* name;
   int (*run)(const std::vector<std::string>&, Environment&);
 };
-inline constexpr Command kCommands[] = {{"check", check_command},
-                                        {"gc", gc_command},
-                                        {"history", history_command},
-                                        {"info", info_command},
-                                        {"install", install_command},
-                                        {"list", list_command},
-                                        {"repair", repair_command},
-                                        {"rollback", rollback_command},
-                                        {"stage", stage_command},
-                                        {"trust", trust_command},
-                                        {"uninstall", uninstall_command},
-                                        {"verify", verify_command}};
+inline constexpr Command kCommands[] = {
+    {"check", check_command},         {"gc", gc_command},
+    {"history", history_command},     {"info", info_command},
+    {"install", install_command},     {"list", list_command},
+    {"repair", repair_command},       {"rollback", rollback_command},
+    {"stage", stage_command},         {"trust", trust_command},
+    {"uninstall", uninstall_command}, {"verify", verify_command}};
 
 }  // namespace eb

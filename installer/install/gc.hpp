@@ -13,7 +13,7 @@
 namespace eb {
 
 struct GcOptions {
-  unsigned keep = 2;                       ///< releases, the active one among them; at least 1
+  unsigned keep = 2;  ///< releases, the active one among them; at least 1
   int64_t older_than_seconds = int64_t{7} * 86400;  ///< since a release was last the active one
   bool dry_run = false;
   unsigned wait_seconds = 600;

@@ -1,4 +1,5 @@
 #include "installer/format/revoked_keys.hpp"
+
 #include "tests/fuzz/fuzz_target.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
