@@ -16,6 +16,11 @@ void add_trust_options(CLI::App& app, TrustOptions& options) {
       ->type_name("SHA256:…")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--revoked-keys", options.revoked_keys,
+                 "Keys and fingerprints that never count; may be repeated")
+      ->type_name("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--require-signatures", options.required, "So many different trusted keys")
       ->type_name("N")
       ->check(CLI::Range(1U, kMaxSignatures))
@@ -27,6 +32,7 @@ TrustPolicy trust_policy(const TrustOptions& options, const BundleHeader& header
   TrustSettings settings;
   if (!options.allowed_signers.empty()) settings.allowed_signers = options.allowed_signers;
   settings.fingerprints = options.fingerprints;
+  settings.revoked_keys = options.revoked_keys;
   settings.required_signatures = options.required;
   settings.uid = ::getuid();
   settings.now = std::time(nullptr);

@@ -12,6 +12,7 @@ namespace eb {
 struct TrustOptions {
   std::string allowed_signers;            ///< a file; "" = none
   std::vector<std::string> fingerprints;  ///< SHA256:…
+  std::vector<std::string> revoked_keys;  ///< files
   unsigned required = 1;
 
   bool given() const { return !allowed_signers.empty() || !fingerprints.empty(); }

@@ -1,14 +1,12 @@
-#include <algorithm>
-
 #include "bundler/sign/signing_key.hpp"
 #include "bundler/sign/ssh_writer.hpp"
 #include "installer/base/error.hpp"
+#include "installer/install/trust_edit.hpp"
 
 namespace eb {
 namespace {
 
 constexpr char kHash[] = "sha512";
-constexpr char kPrincipal[] = "envbundle-signer";
 
 std::vector<std::byte> blob_of(const SshPublicKey& key, Bytes signature) {
   SshWriter blob;
@@ -46,14 +44,7 @@ std::optional<size_t> sshsig_size(const SigningKey& key) {
 }
 
 std::string allowed_signers_line(const SigningKey& key) {
-  const std::string& comment = key.comment();
-  // Anything with a space, quote, comma, wildcard or '#' would mean something else there.
-  const bool is_plain = !comment.empty() && std::all_of(comment.begin(), comment.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '@' ||
-           c == '.' || c == '-' || c == '_' || c == '+';
-  });
-  return (is_plain ? comment : kPrincipal) + " namespaces=\"" + kSignatureNamespace + "\" " +
-         key.public_key().authorized_line() + "\n";
+  return signer_line(key.public_key(), plain_principal(key.comment()), "", "");
 }
 
 }  // namespace eb

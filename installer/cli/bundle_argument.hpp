@@ -24,6 +24,17 @@ struct OpenedBundle {
 OpenedBundle open_named_bundle(const std::string& name, const TrustArguments& trust,
                                const Host& host, Environment& environment, EventSink& events);
 
+/// Where the lists of keys lie that are read without being named. "" = there is no such place.
+struct TrustPlaces {
+  std::string user_file, user_revoked;  ///< below $XDG_CONFIG_HOME/envinstall
+  std::string site_file, site_revoked;  ///< below /etc/envinstall
+};
+TrustPlaces trust_places(const Host& host, const Environment& environment);
+
+/// What the command line says about trust, where the usual files lie, clock and FIPS mode.
+TrustSettings trust_settings(const TrustArguments& arguments, const Host& host,
+                             Environment& environment);
+
 /// What the command line and the usual files say about trust.
 TrustStore load_trust(const TrustArguments& arguments, const Host& host, Environment& environment,
                       EventSink& events);

@@ -9,6 +9,7 @@
 #include "installer/cli/progress_printer.hpp"
 #include "installer/install/prefix.hpp"
 #include "installer/install/release_check.hpp"
+#include "installer/lease/lease.hpp"
 
 namespace eb {
 namespace {
@@ -92,6 +93,11 @@ int check_command(const std::vector<std::string>& arguments, Environment& enviro
         .hint(image_hint(folder, view.path));
   }
   const Fd state = open_dir_at(environment.sys, view.dir.get(), kStateDir, view.path);
+  const HeldLease lease(environment.sys, {.prefix = view.path,
+                                          .release = checked.release,
+                                          .what = "envinstall check",
+                                          .node = host.node,
+                                          .root = environment.root});
   checked.state_dir = state.get();
   const CheckReport report =
       check_release_gpu(checked, outlook, given.check, host, environment, progress);

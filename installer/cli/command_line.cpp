@@ -35,6 +35,8 @@ constexpr struct {
     {"-o", "the folder to install into is given with --prefix DIR"},
     {"--key", "a publisher's key is given with --allowed-signers FILE or --trust SHA256:..."},
     {"--pubkey", "a publisher's key is given with --allowed-signers FILE or --trust SHA256:..."},
+    {"--revoke", "a list of revoked keys is given with --revoked-keys FILE"},
+    {"--crl", "a list of revoked keys is given with --revoked-keys FILE"},
     {"--threads", "the number of workers is given with --jobs N"},
     {"-n", "the plan alone is shown by --dry-run"},
     {"--silent", "less output is asked for with --quiet"},
@@ -161,6 +163,14 @@ void TrustArguments::add_to(CLI::App& app) {
   app.add_option_function<std::string>("--require-signatures", [this](const std::string& text) {
     required_signatures = parse_count("--require-signatures", text, 1, 16);
   });
+  app.add_option("--revoked-keys", revoked_keys)->allow_extra_args(false);
+  app.add_option_function<std::string>("--fips", [this](const std::string& text) {
+    if (text != "auto" && text != "on" && text != "off") {
+      throw usage("--fips knows no '" + printable(text) + "'").hint("it is one of auto, on, off");
+    }
+    fips = text;
+  });
+  app.add_flag("--allow-expired", allow_expired);
 }
 
 void add_work_options(CLI::App& app, InstallOptions& install) {

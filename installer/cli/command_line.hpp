@@ -45,6 +45,10 @@ struct TrustArguments {
   std::string allowed_signers;
   std::vector<std::string> fingerprints;
   unsigned required_signatures = 1;
+  std::vector<std::string> revoked_keys;
+  std::string fips = "auto";   ///< auto | on | off
+  bool allow_expired = false;  ///< of signing keys, and of the bundle itself
+  int64_t not_before = 0;      ///< a time that has passed for certain: what the prefix remembers
   void add_to(CLI::App& app);
   bool is_explicit() const { return !allowed_signers.empty() || !fingerprints.empty(); }
 };

@@ -22,8 +22,12 @@ commands:
   verify BUNDLE|PREFIX      check a bundle, or what was installed
   check PREFIX              prove that the GPU stack works on this machine
   rollback PREFIX           make the release before, or a named one, the active one
+  repair PREFIX             write anew what was damaged, out of the bundle
+  history PREFIX            what happened to a prefix, when, and by whom
+  gc PREFIX                 remove releases that nobody uses any more
   stage BUNDLE              install on a disk of this machine, for a job, and print where
   uninstall PREFIX          remove releases
+  trust ACTION              whom to believe on this machine: list, add, remove, revoke
   COMMAND --help            the options of a command
 
 options:
@@ -56,11 +60,17 @@ whom to believe:
   --allowed-signers FILE    an OpenSSH allowed_signers file
   --trust SHA256:...        the fingerprint of a key; may be given several times
   --require-signatures N    how many different keys must have signed (default 1)
+  --revoked-keys FILE       public keys or fingerprints that never count
+  --fips MODE               auto (default): in FIPS mode (/proc/sys/crypto/fips_enabled) only ECDSA
+                            P-256 signatures count; on: always so; off: never
+  --allow-expired           accept a key or a bundle past its time; it is logged
 )";
 
 constexpr char kTrustNote[] = R"(
-  What these options name is all that counts. Without them: ~/.config/envinstall/allowed_signers,
-  else /etc/envinstall/allowed_signers, and the trust anchors of this copy of envinstall.
+  Where --allowed-signers or --trust is given, what it names is all that counts. Otherwise:
+  ~/.config/envinstall/allowed_signers, else /etc/envinstall/allowed_signers, and the trust anchors
+  of this copy of envinstall. Keys that a file revoked_keys beside one of these two lists never
+  count, whatever the options name. 'envinstall trust list' shows it all.
   There is no option that skips verification.
 )";
 
@@ -80,7 +90,9 @@ example:
 )";
 
 constexpr char kList[] =
-    R"(The releases in a prefix; * marks the active one, which 'current' and bin/ lead to.
+    R"(The releases in a prefix; * marks the active one, which 'current' and bin/ lead to. STATE says
+which one 'rollback' goes back to, and which are in use: by processes of this machine as far as they
+can be seen, and by leases (see 'envinstall gc --help').
 
 usage: envinstall list PREFIX [--json]
 
@@ -102,6 +114,9 @@ options:
   --allowed-signers FILE    an OpenSSH allowed_signers file
   --trust SHA256:...        the fingerprint of a key; may be given several times
   --require-signatures N    how many different keys must have signed (default 1)
+  --revoked-keys FILE       public keys or fingerprints that never count
+  --fips MODE               auto (default), on, off: whether only ECDSA P-256 signatures count
+  --allow-expired           accept a key past its time
   --json                    one record
   -h, --help                this text
 )";
@@ -119,6 +134,9 @@ options:
   --allowed-signers FILE    an OpenSSH allowed_signers file
   --trust SHA256:...        the fingerprint of a key; may be given several times
   --require-signatures N    how many different keys must have signed (default 1)
+  --revoked-keys FILE       public keys or fingerprints that never count
+  --fips MODE               auto (default), on, off: whether only ECDSA P-256 signatures count
+  --allow-expired           accept a key past its time
   --json                    one record a difference, and one a release or bundle
   -q, --quiet               no progress
   -v, --verbose             say more
@@ -153,6 +171,88 @@ exit codes: 0 passed, or not testable here; 30 driver missing or too old, or no 
 example:
   envinstall check /opt/dl
   srun --gres=gpu:1 envinstall check /opt/dl --gpu-check=require --json
+)";
+
+constexpr char kRepair[] =
+    R"(Compares every byte of an installed release with its signed index, and writes anew what is wrong
+or missing, out of the bundle that it came from: of that, only the parts that are needed are read.
+The bundle's signature is checked as an install does. Each file takes its place by one rename, so
+that running programs keep what they have open. What somebody added is left alone; what stands in
+the way is moved to PREFIX/.envinstall/kept-... Of a release in image form the files beside the
+image are repaired; an image that is damaged has to be installed anew.
+
+usage: envinstall repair PREFIX [RELEASE] --from BUNDLE [OPTIONS]
+
+options:
+  --from BUNDLE             the bundle that the release came from; a file, no pipe
+  --jobs N                  workers (default: the CPUs that may be used, at most 16)
+  --wait SECONDS            how long to wait for another run on the same release (default 600)
+  --allowed-signers FILE    an OpenSSH allowed_signers file
+  --trust SHA256:...        the fingerprint of a key; may be given several times
+  --require-signatures N    how many different keys must have signed (default 1)
+  --revoked-keys FILE       public keys or fingerprints that never count
+  --fips MODE               auto (default), on, off: whether only ECDSA P-256 signatures count
+  --allow-expired           accept a key past its time
+  --json                    one record
+  -q, --quiet               print errors only
+  -v, --verbose             say more
+  -h, --help                this text
+
+exit codes: 0 the release is right now, 13 the bundle or an image is damaged
+
+example:
+  envinstall verify /opt/dl --full
+  ./envinstall repair /opt/dl --from pytorch.bundle.zst
+)";
+
+constexpr char kHistory[] =
+    R"(What happened to a prefix: installed, activated, rolled back, repaired, uninstalled; when, by whom,
+and by which explicit permission. It is what envinstall noted in PREFIX/.envinstall/log; whoever may
+write to the prefix may change that.
+
+usage: envinstall history PREFIX [--json]
+
+options:
+  --json                    one record an event, with the bundle's ID and the signer
+  -q, --quiet               no warnings
+  -v, --verbose             say more
+  -h, --help                this text
+
+example:
+  envinstall history /opt/dl
+)";
+
+constexpr char kGc[] =
+    R"(Removes releases that nobody needs any more. Kept in any case are the active release, the others
+that were active last (--keep), those that were active within --older-than, and those in use.
+
+usage: envinstall gc PREFIX [OPTIONS]
+       envinstall gc PREFIX --leases on|off
+
+options:
+  --keep N                  releases to keep, the active one among them (default 2: it and the one
+                            before it)
+  --older-than TIME         only releases that have not been active for so long: 7d (default), 12h
+  --dry-run                 say what would go and why, change nothing
+  --leases on|off           on: from now on 'envrun' and 'envinstall check' note in
+                            PREFIX/.envinstall/leases which release they use, on which node
+  --wait SECONDS            how long to wait for another run on the same release (default 600)
+  --json                    one record a release
+  -q, --quiet               print errors only
+  -v, --verbose             say more
+  -h, --help                this text
+
+Who is protected by what:
+  processes on this machine   they are found in /proc by what they run, map, hold open and stand in;
+                              those of other users only by root
+  jobs on other nodes         by --older-than, if they began while the release was active and do not
+                              run longer; by leases, if they were begun with envrun, as long as
+                              --older-than says
+  nothing protects            a job on another node that names an old release itself, without
+                              envrun, and without leases
+
+example:
+  envinstall gc /opt/dl --keep 3 --older-than 30d --dry-run
 )";
 
 constexpr char kRollback[] =
@@ -194,6 +294,9 @@ options:
   --allowed-signers FILE    an OpenSSH allowed_signers file
   --trust SHA256:...        the fingerprint of a key; may be given several times
   --require-signatures N    how many different keys must have signed (default 1)
+  --revoked-keys FILE       public keys or fingerprints that never count
+  --fips MODE               auto (default), on, off: whether only ECDSA P-256 signatures count
+  --allow-expired           accept a key or a bundle past its time; it is logged
   --json                    one record instead of the path
   -q, --quiet               print the path and errors only
   -v, --verbose             say more
@@ -204,6 +307,47 @@ next boot of the machine they are made anew.
 
 example, one task a node in a job:
   srun --ntasks-per-node=1 sh -c 'P=$(./envinstall stage -q b.bundle.zst) && $P/bin/python train.py'
+)";
+
+constexpr char kTrust[] =
+    R"(Whose signatures are believed on this machine: lists of public keys in OpenSSH's form
+(ssh-keygen(1), ALLOWED SIGNERS), which may be edited by hand too. Nothing is asked, every change is
+whole or not made, and lines of others stay as they are.
+
+usage: envinstall trust list [OPTIONS]
+       envinstall trust add KEY [OPTIONS]
+       envinstall trust remove KEY|SHA256:... [--site]
+       envinstall trust revoke KEY|SHA256:... [--site]
+
+KEY is a public key file, or its line: 'ssh-ed25519 AAAA...'
+
+  list                      every key: fingerprint, type, validity, who, and where it stands; which
+                            lists count; what is revoked
+  add                       trust a key for bundles, and for nothing else
+  remove                    take a key out again
+  revoke                    never count a key any more, whoever names it: for a key that was lost
+
+options:
+  --site                    /etc/envinstall of this machine instead of your own ~/.config/envinstall
+  --principal NAME          what the key is called (default: its comment)
+  --valid-after TIME        YYYYMMDD[HHMM[SS]][Z], with Z in universal time
+  --valid-before TIME       the last moment at which its signatures count
+  --allowed-signers FILE    of list: a list that is not in its usual place
+  --revoked-keys FILE       a list of revoked keys that is not in its usual place
+  --json                    one record a key
+  -q, --quiet               print errors only
+  -v, --verbose             say more
+  -h, --help                this text
+
+A list counts only if you or root own it and nobody else may write it. Your own list comes before the
+site's; revoked keys count from both.
+
+exit codes: 0 done, 2 no such key, 11 a list must not be believed, 22 somebody else changes it
+
+example:
+  envinstall trust add publisher.pub --principal release@example --valid-before 20280101Z
+  sudo envinstall trust add publisher.pub --site
+  envinstall trust revoke SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU
 )";
 
 constexpr char kUninstall[] =
@@ -244,11 +388,15 @@ std::string anchors_text(const std::string& anchors) {
 
 std::string help_text(const std::string& command, const std::string& anchors) {
   if (command == "check") return kCheck;
+  if (command == "gc") return kGc;
+  if (command == "history") return kHistory;
   if (command == "list") return kList;
   if (command == "info") return kInfo;
   if (command == "verify") return kVerify;
+  if (command == "repair") return kRepair;
   if (command == "rollback") return kRollback;
   if (command == "stage") return kStage;
+  if (command == "trust") return kTrust;
   if (command == "uninstall") return kUninstall;
   return std::string(kInstall) + kTrustNote + anchors_text(anchors) + kExamples;
 }

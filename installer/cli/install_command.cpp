@@ -36,13 +36,14 @@ bool InstallArguments::parse(const std::vector<std::string>& arguments, Environm
   app.add_flag("--dry-run", dry_run);
   app.add_flag("--check", check_mode);
   app.add_flag_callback("--as-image", [this] { install.form = ReleaseForm::kImage; });
-  app.add_flag("--allow-downgrade", install.allow_downgrade);
+  app.add_flag("--allow-downgrade", install.exceptions.downgrade);
   add_work_options(app, install);
   trust.add_to(app);
   check.add_to(app);
   modules.add_to(app);
   output.add_to(app);
   if (!line.parse(arguments, environment)) return false;
+  install.exceptions.expired = trust.allow_expired;
   if (bundle.empty()) {
     throw Error(ExitCode::kUsage, "no bundle is named")
         .hint("to install: envinstall BUNDLE --prefix DIR")
@@ -106,6 +107,7 @@ int install_command(const std::vector<std::string>& arguments, Environment& envi
   std::optional<InstallPlan> plan;
   std::optional<GpuOutlook> outlook;
   try {
+    given.trust.not_before = remembered_time(environment.sys, given.install.prefix);
     opened.emplace(open_named_bundle(given.bundle, given.trust, host, environment, progress));
     for (const AcceptedSignature& signature : opened->bundle.accepted()) {
       progress.line("verify", "signed by " + signer_text(signature, opened->trust));

@@ -45,6 +45,7 @@ void add_signer_rows(ReportTable& table, const VerifiedBundle& bundle, const Tru
     by_anchors = by_anchors || trust.origin_of(signature) == kAnchorsOrigin;
   }
   if (by_anchors) table.row("note", kAnchorsNote);
+  if (trust.policy().fips) table.row("fips", kFipsNote);
 }
 
 Json signers_json(const VerifiedBundle& bundle, const TrustStore& trust) {

@@ -36,6 +36,7 @@ bool StageArguments::parse(const std::vector<std::string>& arguments, Environmen
   trust.add_to(app);
   output.add_to(app);
   if (!line.parse(arguments, environment)) return false;
+  install.exceptions.expired = trust.allow_expired;
   if (bundle.empty()) {
     throw Error(ExitCode::kUsage, "no bundle is named").hint("envinstall stage BUNDLE [--to DIR]");
   }

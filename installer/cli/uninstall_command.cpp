@@ -3,6 +3,7 @@
 #include "installer/cli/commands.hpp"
 #include "installer/cli/progress_printer.hpp"
 #include "installer/cli/report_table.hpp"
+#include "installer/install/gc.hpp"
 #include "installer/install/size_text.hpp"
 #include "installer/install/uninstall.hpp"
 
@@ -30,6 +31,17 @@ void print(const UninstallReport& report, const OutputOptions& output, Environme
                             (result.kept_at.empty() ? std::string() : ", in " + result.kept_at));
       for (const std::string& path : result.left) table.row("", path);
     }
+  }
+}
+
+// It is not refused: who names a release has decided. But nobody should be surprised.
+void warn_of_use(const PrefixView& view, const UninstallOptions& options, const Host& host,
+                 Environment& environment, EventSink& events) {
+  const UseReport use = find_use(environment.sys, view, host, GcOptions().older_than_seconds);
+  for (const auto& [release, user] : use.releases) {
+    if (options.release && *options.release != release) continue;
+    events.on(Warning{"release " + release + " is in use: " + user.text() +
+                      "; what it has not opened yet will be missing"});
   }
 }
 
@@ -64,8 +76,10 @@ int uninstall_command(const std::vector<std::string>& arguments, Environment& en
                                              .verbose = output.verbose,
                                              .columns = environment.columns});
   const Host host = read_host(environment.sys, environment.variable("HOME"), environment.root);
-  const UninstallReport report = uninstall(environment.sys, open_prefix(environment.sys, path),
-                                           options, host, progress, environment.stop);
+  PrefixView view = open_prefix(environment.sys, path);
+  warn_of_use(view, options, host, environment, progress);
+  const UninstallReport report =
+      uninstall(environment.sys, std::move(view), options, host, progress, environment.stop);
   print(report, output, environment);
   return 0;
 }

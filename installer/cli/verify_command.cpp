@@ -80,7 +80,9 @@ class PrefixVerification {
                 damaged == 1 ? "a release is not as it was signed"
                              : std::to_string(damaged) + " releases are not as they were signed")
         .where(view_.path)
-        .hint("remove it with 'envinstall uninstall' and install its bundle again");
+        .hint("with its bundle it can be repaired: envinstall repair " + view_.path +
+              " --from BUNDLE")
+        .hint("or remove it with 'envinstall uninstall' and install its bundle again");
   }
 
  private:
@@ -120,11 +122,27 @@ class PrefixVerification {
       prologue.index_digest = Sha256::from_hex(id);
       const VerifiedBundle bundle =
           verify_header(prologue, std::move(index_bytes), std::move(signatures), trust_.policy());
+      for (const std::string& note : bundle.notes()) progress_.on(Warning{note});
       return signer_text(bundle.accepted().front(), trust_);
     } catch (const Error& error) {
-      if (given_.trust.is_explicit()) throw;
+      if (given_.trust.is_explicit() || is_revoked(dir)) throw;
       progress_.on(Warning{std::string("the signature is not confirmed: ") + error.what()});
       return {};
+    }
+  }
+
+  // A key that is merely unknown today is worth a warning; a revoked one is what it is about.
+  bool is_revoked(int dir) {
+    try {
+      const std::string path = std::string(kBundleDir) + "/" + kSignaturesFile;
+      std::vector<SshSignature> signatures;
+      for (const auto& blob : parse_signatures(
+               read_file_at(environment_.sys, dir, path.c_str(), kMaxSignaturesSize, path))) {
+        signatures.push_back(parse_sshsig(blob));
+      }
+      return !revoked_signers(signatures, trust_.policy()).empty();
+    } catch (const Error&) {
+      return false;
     }
   }
 

@@ -80,42 +80,6 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
 
 bool is_leap_year(int year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
 
-// YYYYMMDD[HHMM[SS]][Z]: universal time with Z, the system's time zone without, as ssh-keygen has
-// it.
-std::optional<int64_t> parse_time(std::string_view text) {
-  const bool universal = text.ends_with('Z');
-  if (universal) text.remove_suffix(1);
-  if (text.size() != 8 && text.size() != 12 && text.size() != 14) return std::nullopt;
-  if (text.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
-  const auto number = [text](size_t at, size_t width) {
-    int value = 0;
-    for (const char c : at < text.size() ? text.substr(at, width) : std::string_view()) {
-      value = value * 10 + (c - '0');
-    }
-    return value;
-  };
-  const int year = number(0, 4);
-  const int month = number(4, 2);
-  const int day = number(6, 2);
-  constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  if (year < 1970 || month < 1 || month > 12) return std::nullopt;
-  const int days = kDays[month - 1] + (month == 2 && is_leap_year(year) ? 1 : 0);
-  std::tm time{};
-  time.tm_year = year - 1900;
-  time.tm_mon = month - 1;
-  time.tm_mday = day;
-  time.tm_hour = number(8, 2);
-  time.tm_min = number(10, 2);
-  time.tm_sec = number(12, 2);
-  time.tm_isdst = -1;
-  if (day < 1 || day > days || time.tm_hour > 23 || time.tm_min > 59 || time.tm_sec > 59) {
-    return std::nullopt;
-  }
-  const std::time_t seconds = universal ? timegm(&time) : std::mktime(&time);
-  if (seconds < 0) return std::nullopt;
-  return seconds;
-}
-
 struct Options {
   std::optional<std::string> namespaces;
   std::optional<int64_t> valid_after;
@@ -180,7 +144,7 @@ class OptionParser {
 
   int64_t time(std::string_view name) {
     const std::string text = value(name);
-    const auto seconds = parse_time(text);
+    const auto seconds = parse_signer_time(text);
     if (!seconds) {
       line_.refuse("option " + std::string(name) + " has '" + text.substr(0, 60) +
                    "'; a time is YYYYMMDD[HHMM[SS]][Z]");
@@ -265,6 +229,40 @@ bool pattern_matches(std::string_view pattern, std::string_view text) {
 
 }  // namespace
 
+std::optional<int64_t> parse_signer_time(std::string_view text) {
+  const bool universal = text.ends_with('Z');
+  if (universal) text.remove_suffix(1);
+  if (text.size() != 8 && text.size() != 12 && text.size() != 14) return std::nullopt;
+  if (text.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
+  const auto number = [text](size_t at, size_t width) {
+    int value = 0;
+    for (const char c : at < text.size() ? text.substr(at, width) : std::string_view()) {
+      value = value * 10 + (c - '0');
+    }
+    return value;
+  };
+  const int year = number(0, 4);
+  const int month = number(4, 2);
+  const int day = number(6, 2);
+  constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  if (year < 1970 || month < 1 || month > 12) return std::nullopt;
+  const int days = kDays[month - 1] + (month == 2 && is_leap_year(year) ? 1 : 0);
+  std::tm time{};
+  time.tm_year = year - 1900;
+  time.tm_mon = month - 1;
+  time.tm_mday = day;
+  time.tm_hour = number(8, 2);
+  time.tm_min = number(10, 2);
+  time.tm_sec = number(12, 2);
+  time.tm_isdst = -1;
+  if (day < 1 || day > days || time.tm_hour > 23 || time.tm_min > 59 || time.tm_sec > 59) {
+    return std::nullopt;
+  }
+  const std::time_t seconds = universal ? timegm(&time) : std::mktime(&time);
+  if (seconds < 0) return std::nullopt;
+  return seconds;
+}
+
 bool pattern_list_matches(std::string_view list, std::string_view text) {
   bool matched = false;
   for (size_t begin = 0; begin <= list.size();) {
@@ -293,7 +291,10 @@ std::vector<AllowedSigner> parse_allowed_signers(std::string_view text, const st
     }
     const size_t begin = line.find_first_not_of(" \t");
     if (begin == std::string_view::npos || line[begin] == '#') continue;
-    if (auto signer = parse_line(line, where, skipped)) out.push_back(std::move(*signer));
+    if (auto signer = parse_line(line, where, skipped)) {
+      signer->line = number;
+      out.push_back(std::move(*signer));
+    }
   }
   return out;
 }

@@ -1,7 +1,7 @@
 #include "installer/format/verified_bundle.hpp"
 
 #include <algorithm>
-#include <ctime>
+#include <charconv>
 #include <string_view>
 
 #include "installer/base/error.hpp"
@@ -9,27 +9,6 @@
 
 namespace eb {
 namespace {
-
-std::string utc(int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm parts{};
-  char text[32] = {};
-  if (gmtime_r(&time, &parts) == nullptr ||
-      std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
-    return std::to_string(seconds);
-  }
-  return text;
-}
-
-std::string joined(const std::vector<std::string>& parts) {
-  std::string out;
-  for (const std::string& part : parts) out.append(out.empty() ? "" : ", ").append(part);
-  return out;
-}
-
-std::string count_of(size_t number, const char* noun) {
-  return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
-}
 
 void check_sizes(const Prologue& prologue, Bytes index, Bytes signatures) {
   const auto check = [](const char* name, uint64_t stated, uint64_t actual) {
@@ -88,97 +67,6 @@ std::vector<SshSignature> check_signatures(Bytes index, Bytes signature_bytes) {
   return out;
 }
 
-/// What the policy says of one key.
-struct Verdict {
-  bool accepted = false;
-  std::string principal;
-  std::string outside_window;  ///< why a known key does not count now; empty = no such reason
-};
-
-Verdict judge(const SshPublicKey& key, const TrustPolicy& policy) {
-  Verdict out;
-  for (const AllowedSigner& signer : policy.signers) {
-    if (signer.key != key) continue;
-    if (signer.namespaces && !pattern_list_matches(*signer.namespaces, kSignatureNamespace)) {
-      continue;
-    }
-    if (signer.valid_after && policy.now < *signer.valid_after) {
-      out.outside_window = "is valid only from " + utc(*signer.valid_after) + " on";
-    } else if (signer.valid_before && policy.now > *signer.valid_before) {
-      out.outside_window = "was valid only until " + utc(*signer.valid_before);
-    } else {
-      return {true, signer.principals, {}};
-    }
-  }
-  if (std::ranges::find(policy.fingerprints, key.fingerprint()) != policy.fingerprints.end()) {
-    return {true, {}, {}};
-  }
-  return out;
-}
-
-std::string describe_policy(const TrustPolicy& policy) {
-  if (policy.signers.empty() && policy.fingerprints.empty()) return "no key is trusted here";
-  std::vector<std::string> parts;
-  if (!policy.signers.empty()) {
-    std::string from = policy.origin.empty() ? "" : " of " + policy.origin;
-    parts.push_back(count_of(policy.signers.size(), "key") + from);
-  }
-  if (!policy.fingerprints.empty()) {
-    parts.push_back(count_of(policy.fingerprints.size(), "fingerprint") + " given with --trust");
-  }
-  return "trusted here: " + joined(parts);
-}
-
-Error untrusted(const TrustPolicy& policy, unsigned required, size_t accepted,
-                const std::vector<std::string>& unknown) {
-  if (accepted == 0) {
-    Error error(ExitCode::kUntrusted, "the bundle is signed by a key that is not trusted here");
-    error.why("signed by " + joined(unknown) + "; " + describe_policy(policy));
-    error.hint("compare the fingerprint with the one that the publisher names by another way");
-    error.hint("if it is the same, give --trust " + unknown.front() +
-               ", or --allowed-signers FILE with the publisher's key");
-    return error;
-  }
-  Error error(ExitCode::kUntrusted, "the bundle has too few trusted signatures");
-  error.why(count_of(required, "key") + " required, " + std::to_string(accepted) +
-            (accepted == 1 ? " counts" : " count") +
-            (unknown.empty() ? "" : ", not trusted: " + joined(unknown)) + "; " +
-            describe_policy(policy));
-  error.hint("have the bundle signed with another key, or give --allowed-signers FILE with all");
-  return error;
-}
-
-std::vector<AcceptedSignature> apply_policy(const std::vector<SshSignature>& signatures,
-                                            const TrustPolicy& policy) {
-  const unsigned required = std::max(policy.required_signatures, 1u);
-  std::vector<AcceptedSignature> accepted;
-  std::vector<std::string> unknown;
-  std::vector<std::string> outside;
-  std::vector<SshPublicKey> seen;
-  for (const SshSignature& signature : signatures) {
-    // A key counts once, however often it signed (F034).
-    if (std::ranges::find(seen, signature.key) != seen.end()) continue;
-    seen.push_back(signature.key);
-    const std::string fingerprint = signature.key.fingerprint();
-    const Verdict verdict = judge(signature.key, policy);
-    if (verdict.accepted) {
-      accepted.push_back({fingerprint, verdict.principal});
-    } else if (!verdict.outside_window.empty()) {
-      outside.push_back(fingerprint + " " + verdict.outside_window);
-    } else {
-      unknown.push_back(fingerprint);
-    }
-  }
-  if (accepted.size() >= required) return accepted;
-  if (accepted.size() + outside.size() >= required) {
-    throw Error(ExitCode::kPolicy, "the signing key is not valid at this time")
-        .why(joined(outside) + "; it is now " + utc(policy.now))
-        .hint("check the clock of this machine, and ask the publisher for a bundle signed anew");
-  }
-  unknown.insert(unknown.end(), outside.begin(), outside.end());
-  throw untrusted(policy, required, accepted.size(), unknown);
-}
-
 void check_min_installer(const Index& index) {
   const auto needed = index.meta.find(meta_key::kMinInstaller);
   if (needed == index.meta.end()) return;
@@ -199,6 +87,14 @@ void check_data_size(const Prologue& prologue, const Index& index) {
            " bytes of data, the frames of the index have " + std::to_string(frames));
 }
 
+// When the bundle was locked: no machine that has it can be earlier than that.
+int64_t own_time(const Index& index) {
+  const std::string& text = index.meta.at(meta_key::kEpoch);  // parse_index() demands a number
+  int64_t out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
 }  // namespace
 
 std::string VerifiedBundle::release_name() const {
@@ -210,8 +106,16 @@ VerifiedBundle verify_header(const Prologue& prologue, std::vector<std::byte> in
   check_sizes(prologue, index_bytes, signature_bytes);
   check_index_digest(prologue, index_bytes);
   VerifiedBundle out;
-  out.accepted_ = apply_policy(check_signatures(index_bytes, signature_bytes), policy);
+  const std::vector<SshSignature> signatures = check_signatures(index_bytes, signature_bytes);
+  judge_signatures(signatures, policy, true);
+  // Enough known keys have signed it, so it may be parsed. With the time that it states a clock
+  // that stands in 1970 neither shuts out a key nor brings back one that is over (F043).
   out.index_ = parse_index(index_bytes);
+  TrustPolicy at_latest = policy;
+  at_latest.now = std::max(policy.now, own_time(out.index_));
+  SignatureVerdict verdict = judge_signatures(signatures, at_latest, false);
+  out.accepted_ = std::move(verdict.accepted);
+  out.notes_ = std::move(verdict.notes);
   check_min_installer(out.index_);
   check_data_size(prologue, out.index_);
   out.prologue_ = prologue;

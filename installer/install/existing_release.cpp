@@ -40,7 +40,7 @@ void require_intact(Sys& sys, int root, const std::string& path, const std::stri
       .where(where)
       .why(problem)
       .hint("see all of it: envinstall verify " + path)
-      .hint("remove it with 'envinstall uninstall' and install the bundle again");
+      .hint("repair it: envinstall repair " + path + " " + release + " --from BUNDLE");
 }
 
 }  // namespace eb

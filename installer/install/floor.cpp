@@ -61,6 +61,15 @@ Floor read_floor(Sys& sys, int prefix, const std::vector<std::string>& releases)
   return out;
 }
 
+int64_t remembered_time(Sys& sys, const std::string& path) noexcept {
+  try {
+    const PrefixView view = open_prefix(sys, path);
+    return read_floor(sys, view.dir.get(), view.releases).newest;
+  } catch (const std::exception&) {
+    return 0;  // who installs there is told why it is no prefix
+  }
+}
+
 void write_floor(Sys& sys, int state, const Floor& floor, const std::string& where) {
   std::string text(kFirstLine);
   text += "\nnewest " + std::to_string(std::max<int64_t>(floor.newest, 0)) + "\n";

@@ -19,6 +19,9 @@ struct Floor {
 /// `prefix` is the open prefix; nothing there is no error.
 Floor read_floor(Sys& sys, int prefix, const std::vector<std::string>& releases);
 
+/// Floor::newest of the prefix at `path`; 0 where there is none, or nothing can be read.
+int64_t remembered_time(Sys& sys, const std::string& path) noexcept;
+
 /// Durable; throws Error. `state` is the open .envinstall.
 void write_floor(Sys& sys, int state, const Floor& floor, const std::string& where);
 

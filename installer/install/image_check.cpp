@@ -77,9 +77,11 @@ class ImageContentCheck {
   std::mutex mutex_;
 };
 
-// Words for what is wrong with the file as a whole; empty = nothing.
-std::string look_at_file(Sys& sys, int release, const std::string& where, const ImageRecord& record,
-                         bool contents, bool* missing, const StopFlag& stop) {
+}  // namespace
+
+std::string image_file_problem(Sys& sys, int release, const std::string& where,
+                               const ImageRecord& record, bool contents, bool* missing,
+                               const StopFlag& stop) {
   struct stat info {};
   const int r = sys.fstatat(release, kImageFile, &info, AT_SYMLINK_NOFOLLOW);
   *missing = r < 0;
@@ -93,8 +95,6 @@ std::string look_at_file(Sys& sys, int release, const std::string& where, const 
   if (digest == record.digest) return {};
   return "sha256 " + record.digest.hex() + " is now " + digest.hex();
 }
-
-}  // namespace
 
 ReleaseCheck check_image_release(Sys& sys, int release, const std::string& where,
                                  const Index& index, const ImageRecord& record,
@@ -112,7 +112,8 @@ ReleaseCheck check_image_release(Sys& sys, int release, const std::string& where
   result.files = totals(index).files;
   result.bytes = 0;
   bool missing = false;
-  std::string problem = look_at_file(sys, release, where, record, options.contents, &missing, stop);
+  std::string problem =
+      image_file_problem(sys, release, where, record, options.contents, &missing, stop);
   if (!problem.empty()) {
     result.differences.push_back({missing ? DifferenceKind::kMissing : DifferenceKind::kChanged,
                                   kImageFile, std::move(problem)});

@@ -14,6 +14,12 @@ ReleaseCheck check_image_release(Sys& sys, int release, const std::string& where
                                  const ReleaseCheckOptions& options, EventSink& events,
                                  const StopFlag& stop);
 
+/// Words for what is wrong with the image as a file, empty = nothing: it is there, of its size, and
+/// with `contents` of the record's SHA-256.
+std::string image_file_problem(Sys& sys, int release, const std::string& where,
+                               const ImageRecord& record, bool contents, bool* missing,
+                               const StopFlag& stop);
+
 /// The one or the other, by what the release is. `*own` becomes the index of what it has as files
 /// of its own: what links at the top of the prefix can lead to. It may be null.
 ReleaseCheck check_installed(Sys& sys, int release, const std::string& where, const Index& index,

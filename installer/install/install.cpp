@@ -8,6 +8,7 @@
 
 #include "installer/base/error.hpp"
 #include "installer/base/worker_pool.hpp"
+#include "installer/install/confinement.hpp"
 #include "installer/install/existing_release.hpp"
 #include "installer/install/publish.hpp"
 #include "installer/install/receipt.hpp"
@@ -85,6 +86,14 @@ class InstallRun {
   /// What the release has as files of its own.
   const Index& own_index() const { return is_image() ? outer_ : bundle_.index(); }
 
+  // Nobody knows how large an image becomes.
+  std::optional<uint64_t> largest_file() const {
+    if (is_image()) return std::nullopt;
+    uint64_t out = 0;
+    for (const Entry& entry : bundle_.index().entries) out = std::max(out, entry.size_bytes);
+    return out;
+  }
+
   void work() {
     if (is_image()) outer_ = outer_index(bundle_.index(), plan_.outside);
     if (action_ == InstallAction::kNothing) {
@@ -145,13 +154,16 @@ class InstallRun {
     }
     stage_.emplace(sys_, *prefix_, plan_.release, nonce_);
     unpack_options.modes = stage_->probe(host_, events_);
-    if (is_image()) {
-      image_ = unpack_image(sys_, source_, bundle_, *stage_, plan_.outside, unpack_options, events_,
-                            stop_);
-      finish_image();
-    } else {
-      reused_ = unpack(sys_, source_, bundle_, *stage_, unpack_options, events_, stop_);
-    }
+    const bool links = is_image() || !kept.empty() || plan_.reusable.files() > 0;
+    run_confined({prefix_->root.get(), largest_file(), links}, events_, [&] {
+      if (is_image()) {
+        image_ = unpack_image(sys_, source_, bundle_, *stage_, plan_.outside, unpack_options,
+                              events_, stop_);
+      } else {
+        reused_ = unpack(sys_, source_, bundle_, *stage_, unpack_options, events_, stop_);
+      }
+    });
+    if (is_image()) finish_image();
     if (!kept.empty()) remove_leftovers(sys_, *prefix_, host_, plan_.release, nonce_, events_);
     write_bundle_files();
     stop_.check();
@@ -261,7 +273,8 @@ class InstallRun {
                (action_ == InstallAction::kInstall ? "installed " : "activated ") + plan_.release +
                    " id " + plan_.id + " signer " + bundle_.accepted().front().fingerprint +
                    " uid " + std::to_string(host_.uid) +
-                   (options_.allow_downgrade ? " with --allow-downgrade" : ""));
+                   (options_.exceptions.downgrade ? " with --allow-downgrade" : "") +
+                   (options_.exceptions.expired ? " with --allow-expired" : ""));
   }
 
   void make_module_files(const Prefix& prefix) {
@@ -273,7 +286,7 @@ class InstallRun {
     Floor& floor = plan_.floor;
     uint64_t& known = floor.counters[meta(meta_key::kName)];
     // A downgrade that was allowed is not undone by the next install of the same bundle.
-    known = options_.allow_downgrade ? counter() : std::max(known, counter());
+    known = options_.exceptions.downgrade ? counter() : std::max(known, counter());
     const auto epoch = static_cast<int64_t>(parse_number(meta(meta_key::kEpoch)).value_or(0));
     floor.newest = std::max({floor.newest, epoch, host_.now});
     try {

@@ -37,7 +37,7 @@ InstallPlan plan_install(Sys& sys, const VerifiedBundle& bundle, const Host& hos
   if (plan.prefix.exists) {
     plan.floor = read_floor(sys, plan.prefix.dir.get(), plan.prefix.releases);
   }
-  check_policy(bundle, host, plan.floor, options.allow_downgrade, events);
+  check_policy(bundle, host, plan.floor, options.exceptions, events);
 
   const bool is_there = std::ranges::binary_search(plan.prefix.releases, plan.release);
   plan.action = !is_there                             ? InstallAction::kInstall

@@ -21,7 +21,7 @@ namespace eb {
 struct InstallOptions {
   std::string prefix;
   bool create_parents = false;
-  bool allow_downgrade = false;
+  PolicyExceptions exceptions;
   unsigned jobs = 0;       ///< 0 = as many as may run at once
   uint64_t max_bytes = 0;  ///< of files; 0 = no limit
   ReleaseForm form = ReleaseForm::kTree;

@@ -8,7 +8,9 @@
 
 #include "installer/base/error.hpp"
 #include "installer/base/rel_path.hpp"
+#include "installer/install/remove_tree.hpp"
 #include "installer/install/small_file.hpp"
+#include "installer/lease/lease.hpp"
 
 namespace eb {
 namespace {
@@ -301,6 +303,7 @@ void unmake_prefix(Sys& sys, Prefix& prefix) noexcept {
   if (prefix.state) {
     const int state = prefix.state.get();
     if (!gone(sys.unlinkat(state, "lock.d", AT_REMOVEDIR))) return;
+    remove_tree(sys, state, kLeasesDir);
     std::vector<DirEntry> entries;
     if (sys.list(state, &entries) < 0) return;
     for (const DirEntry& entry : entries) {

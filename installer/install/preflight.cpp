@@ -45,17 +45,29 @@ void check_kernel(const VerifiedBundle& bundle, const Host& host) {
       .hint("install it on a machine with Linux " + wanted->str() + " or newer");
 }
 
-void check_expiry(const VerifiedBundle& bundle, const Host& host, const Floor& floor) {
+void check_expiry(const VerifiedBundle& bundle, const Host& host, const Floor& floor,
+                  bool allow_expired, EventSink& events) {
   const auto not_after = parse_number(meta_value(bundle, meta_key::kNotAfter));
   if (!not_after) return;
   const auto epoch = parse_number(meta_value(bundle, meta_key::kEpoch)).value_or(0);
   const int64_t now = std::max({host.now, static_cast<int64_t>(epoch), floor.newest});
   if (now <= static_cast<int64_t>(*not_after)) return;
-  throw policy("the bundle has expired")
-      .where(bundle.release_name())
-      .why("it was to be installed until " + utc_text(static_cast<int64_t>(*not_after)) +
-           ", it is now " + utc_text(now))
-      .hint("ask its publisher for a newer bundle");
+  const std::string why = "it was to be installed until " +
+                          utc_text(static_cast<int64_t>(*not_after)) + ", it is now " +
+                          utc_text(now);
+  if (allow_expired) {
+    events.on(Warning{"an expired bundle is allowed: " + why});
+    return;
+  }
+  Error error = policy("the bundle has expired").where(bundle.release_name()).why(why);
+  error.hint("ask its publisher for a newer bundle");
+  if (floor.newest > host.now) {
+    error.hint(
+        "the prefix remembers a later time than this machine's clock shows; see 'envinstall "
+        "history'");
+  }
+  error.hint("if you want this one all the same, give --allow-expired");
+  throw error;
 }
 
 void check_counter(const VerifiedBundle& bundle, const Floor& floor, bool allow_downgrade,
@@ -79,7 +91,7 @@ void check_counter(const VerifiedBundle& bundle, const Floor& floor, bool allow_
 }  // namespace
 
 void check_policy(const VerifiedBundle& bundle, const Host& host, const Floor& floor,
-                  bool allow_downgrade, EventSink& events) {
+                  const PolicyExceptions& exceptions, EventSink& events) {
   check_platform(bundle, host);
   check_kernel(bundle, host);
   const auto epoch = parse_number(meta_value(bundle, meta_key::kEpoch)).value_or(0);
@@ -90,8 +102,8 @@ void check_policy(const VerifiedBundle& bundle, const Host& host, const Floor& f
   if (floor.damaged) {
     events.on(Warning{"the prefix's record of installed releases is damaged and was ignored"});
   }
-  check_expiry(bundle, host, floor);
-  check_counter(bundle, floor, allow_downgrade, events);
+  check_expiry(bundle, host, floor, exceptions.expired, events);
+  check_counter(bundle, floor, exceptions.downgrade, events);
 }
 
 SpaceNeed space_need(const VerifiedBundle& bundle, uint64_t block_size) {

@@ -15,12 +15,17 @@ namespace eb {
 
 // Everything that can be said against an install before anything is written.
 
+/// What a person asked for in so many words; it is logged.
+struct PolicyExceptions {
+  bool downgrade = false;  ///< a release counter below the floor
+  bool expired = false;    ///< past the bundle's not-after
+};
+
 /// The bundle's demands: platform, kernel, expiry, release counter. Throws Error(kPolicy).
 /// Time is the latest of clock, bundle and what the prefix remembers, so that a clock that stands
-/// in 1970 lets nothing old pass for new (F043). With `allow_downgrade` a lower counter is a
-/// warning.
+/// in 1970 lets nothing old pass for new (F043). What `exceptions` allow becomes a warning.
 void check_policy(const VerifiedBundle& bundle, const Host& host, const Floor& floor,
-                  bool allow_downgrade, EventSink& events);
+                  const PolicyExceptions& exceptions, EventSink& events);
 
 /// Space that a release takes, rounded up to blocks, with a margin.
 struct SpaceNeed {

@@ -183,7 +183,8 @@ void remove_leftovers(Sys& sys, const Prefix& prefix, const Host& host, const st
     if (sys.list(prefix.state.get(), &entries) < 0) return;
     for (const DirEntry& entry : entries) {
       remove_if_forgotten(sys, prefix, host, entry.name);
-      const bool is_stage = entry.name.starts_with("stage-");
+      // "mends-…" is what a repair makes its files in.
+      const bool is_stage = entry.name.starts_with("stage-") || entry.name.starts_with("mends-");
       const bool is_trash = entry.name.starts_with("trash-");
       const size_t dash = entry.name.rfind('-');
       if ((!is_stage && !is_trash) || dash <= 6 || entry.name.substr(dash + 1) == nonce) continue;

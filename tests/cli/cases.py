@@ -3,6 +3,7 @@ commands printed. The ten most likely mistakes come first."""
 
 import os
 import pathlib
+import pwd
 import subprocess
 import sys
 import threading
@@ -210,6 +211,47 @@ def install_upgrade_and_after(shop):
 
 
 @case
+def care_repair_history_gc(shop):
+    program = installer(shop)
+    shop.run(program, bundle(shop), "--prefix", "p", "--quiet")
+    first = shop.path("p/current").readlink().name
+    shop.run(program, bundle(shop, "second"), "--prefix", "p", "--quiet")
+    shop.path(f"p/releases/{first}/share/doc/readme").write_text("changed")
+    shop.path(f"p/releases/{first}/share/empty").unlink()
+    shop.run(program, "repair", "p", "--from", bundle(shop))
+    shop.run(program, "repair", "p", "--from", bundle(shop))
+    shop.run(program, "repair", "p", first, "--from", bundle(shop, "second"))
+    shop.run(program, "repair", "p", first, "--from", "-")
+    shop.run(program, "gc", "p")
+    shop.run(program, "gc", "p", "--leases", "on")
+    shop.run(program, "gc", "p", "--keep", "1", "--older-than", "0", "--json")
+    shop.hide(f"  {pwd.getpwuid(os.getuid()).pw_name}\n", "  <USER>\n")
+    shop.run(program, "history", "p")
+    shop.run(program, "list", "p")
+
+
+@case
+def trust_lists(shop):
+    key = shop.shared / "first/key.pub"
+    shop.run("envinstall", "trust", "list")
+    fingerprint = subprocess.run([shop.programs["envinstall"], "trust", "add", key, "--json"], check=True, capture_output=True,
+                                 text=True, env=shop.environment).stdout.split('"fingerprint":"')[1].split('"')[0]
+    shop.run("envinstall", "trust", "add", key)
+    shop.run("envinstall", "trust", "list")
+    shop.run("envinstall", "trust", "add", fingerprint)
+    shop.run("envinstall", "trust", "add", shop.shared / "first/key")
+    shop.run("envinstall", bundle(shop), "--prefix", "p", "--require-signatures", "2")
+    shop.run("envinstall", bundle(shop), "--prefix", "p", "--fips", "on")
+    shop.run("envinstall", "trust", "revoke", fingerprint)
+    shop.run("envinstall", bundle(shop), "--prefix", "p")
+    shop.run("envinstall", bundle(shop), "--prefix", "p", "--trust", fingerprint)
+    shop.run("envinstall", "trust", "remove", fingerprint)
+    shop.run("envinstall", "trust", "remove", fingerprint)
+    os.chmod(shop.path("home/.config/envinstall/allowed_signers"), 0o666)
+    shop.run("envinstall", "trust", "list")
+
+
+@case
 def gpu_check_without_cuda(shop):
     program = installer(shop)
     shop.run(program, bundle(shop), "--prefix", "p", "--quiet")
@@ -283,7 +325,7 @@ def help_case(program, *command):
 
 
 for _program, _commands in {
-    "envinstall": ("check", "list", "info", "stage", "verify", "rollback", "uninstall"),
+    "envinstall": ("check", "gc", "history", "list", "info", "repair", "stage", "trust", "verify", "rollback", "uninstall"),
     "envbundle": ("lock", "fetch", "build", "inspect", "verify", "keygen", "sign"),
     "envrun": ("shell", "jupyter", "kernelspec", "venv", "sshd", "ddp-check", "slurm-template", "doctor", "completion", "man"),
 }.items():

@@ -89,6 +89,12 @@ class Sandbox:
             for name in ("pytorch.bundle.zst", "envinstall", "SHA256SUMS"):
                 shutil.copy(made / name, media / name)
 
+    def add_bundler(self):
+        """envbundle, as on the connected machine."""
+        programs = self.folder / "programs"
+        programs.mkdir(exist_ok=True)
+        shutil.copy(self.args.build / "bundler/cli/envbundle", programs / "envbundle")
+
     def add_slurm(self):
         """A cluster of three nodes; the page's commands run where a user's would, beside them."""
         import slurm_cluster

@@ -28,16 +28,18 @@ LAYERS = {  # room -> what its sources may include, besides itself (DESIGN: "the
     "installer/base": [],
     "installer/format": ["installer/base"],
     "installer/image": ["installer/base", "installer/format"],
-    "installer/install": ["installer/base", "installer/format", "installer/image"],
+    "installer/lease": ["installer/base"],
+    "installer/install": ["installer/base", "installer/format", "installer/image", "installer/lease"],
     "installer/driver": ["installer/base", "installer/format"],
     "installer/check": ["installer/base"],
-    "installer/cli": ["installer/base", "installer/format", "installer/install", "installer/driver", "installer/check"],
+    "installer/cli": ["installer/base", "installer/format", "installer/install", "installer/driver", "installer/check",
+                      "installer/lease"],
     "runtime/launcher": [],
     "runtime/gpu": [],
     "runtime/metrics": ["installer/base"],
     "runtime/image": ["installer/base", "installer/format", "installer/image"],
     # What envrun asks of a machine (drivers, GPUs, files of the kernel) is what the installer asks.
-    "runtime/envrun": ["installer/base", "installer/driver", "installer/format"],
+    "runtime/envrun": ["installer/base", "installer/driver", "installer/format", "installer/lease"],
 }
 
 

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <new>
+#include <optional>
 
 #include "installer/base/error.hpp"
+#include "installer/lease/lease.hpp"
 #include "runtime/envrun/cli/program_commands.hpp"
 #include "runtime/envrun/cli/subcommand.hpp"
 
@@ -30,6 +32,18 @@ Error usage_error(const CLI::Error& error) {
   return Error(ExitCode::kUsage, "the command line is not understood")
       .why(error.what())
       .hint("'envrun --help' and 'envrun SUBCOMMAND --help' show what there is");
+}
+
+// Where leases are wanted: a program that takes this process's place keeps it.
+void lease_release(const Session& session, const std::string& what,
+                   std::optional<HeldLease>& lease) {
+  if (session.place.release_name.empty()) return;
+  World& world = session.world;
+  lease.emplace(world.sys, LeaseRequest{.prefix = session.place.prefix,
+                                        .release = session.place.release_name,
+                                        .what = std::string(kProgramName) + " " + what,
+                                        .node = world.host_name,
+                                        .root = world.root});
 }
 
 int dispatch(const std::vector<std::string>& arguments, World& world) {
@@ -70,6 +84,8 @@ int dispatch(const std::vector<std::string>& arguments, World& world) {
   if (!is_chosen || !chosen->stands_anywhere) {
     session.place = find_place(world.sys, world.executable);
   }
+  std::optional<HeldLease> lease;
+  if (is_chosen || has_program) lease_release(session, is_chosen ? chosen->name : "--", lease);
   if (is_chosen) return tree.actions[static_cast<size_t>(chosen - subcommands().begin())](session);
   if (has_program) return run_given_program(session, rest);
   world.err << tree.app.help();

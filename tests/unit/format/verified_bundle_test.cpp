@@ -191,8 +191,110 @@ TEST_CASE("F035_one_good_and_one_bad_signature") {
             .size() == 1);
 }
 
-TEST_CASE("F037_F038_key_outside_its_time") {
+TEST_CASE("F036 a revoked key never counts, whoever names it") {
   const Header header = signed_by({alice()});
+  const std::string fingerprint = alice().key().fingerprint();
+  TrustPolicy policy = trusting({alice()});
+  policy.revoked = {{fingerprint, "site/revoked_keys, line 3"}};
+  Error error = refusal(header, policy);
+  CHECK(error.code() == ExitCode::kUntrusted);
+  CHECK(std::string(error.what()) == "the bundle is signed by a revoked key");
+  CHECK(error.why() ==
+        fingerprint + " is revoked (site/revoked_keys, line 3); 1 key required, 0 count");
+  policy.signers.clear();
+  policy.fingerprints = {fingerprint};
+  CHECK(refusal(header, policy).code() == ExitCode::kUntrusted);
+  policy.allow_expired = true;
+  CHECK(refusal(header, policy).code() == ExitCode::kUntrusted);
+  // Another key's revocation has nothing to do with it.
+  policy.revoked = {{mallory().key().fingerprint(), "x"}};
+  CHECK(header.verify(policy).accepted().size() == 1);
+}
+
+TEST_CASE("F036 with another key that counts the revoked one does no harm, and is told") {
+  const Header header = signed_by({alice(), bob()});
+  TrustPolicy policy = trusting({alice(), bob()});
+  policy.revoked = {{alice().key().fingerprint(), "list, line 1"}};
+  const VerifiedBundle bundle = header.verify(policy);
+  REQUIRE(bundle.accepted().size() == 1);
+  CHECK(bundle.accepted()[0].fingerprint == bob().key().fingerprint());
+  REQUIRE(bundle.notes().size() == 1);
+  CHECK(bundle.notes()[0] == "the key " + alice().key().fingerprint() +
+                                 " is revoked (list, line 1): its signature does not count");
+  policy.required_signatures = 2;
+  CHECK(std::string(refusal(header, policy).what()) == "the bundle is signed by a revoked key");
+  CHECK(revoked_signers({parse_sshsig(parse_signatures(header.signatures)[0])}, policy) ==
+        std::vector<std::string>{alice().key().fingerprint() + " (list, line 1)"});
+  CHECK(revoked_signers({parse_sshsig(parse_signatures(header.signatures)[1])}, policy).empty());
+}
+
+TEST_CASE("in FIPS mode only ECDSA P-256 counts") {
+  TrustPolicy policy = trusting({alice(), bob()});
+  policy.fips = true;
+  const Error error = refusal(signed_by({alice()}), policy);
+  CHECK(error.code() == ExitCode::kUntrusted);
+  CHECK(std::string(error.what()) == "no signature of the bundle counts in FIPS mode");
+  CHECK(error.why() ==
+        alice().key().fingerprint() + " is of type ssh-ed25519, which FIPS mode leaves out");
+  CHECK(signed_by({bob()}).verify(policy).accepted().size() == 1);
+  const VerifiedBundle both = signed_by({alice(), bob()}).verify(policy);
+  REQUIRE(both.accepted().size() == 1);
+  CHECK(both.accepted()[0].fingerprint == bob().key().fingerprint());
+  CHECK(both.notes().size() == 1);
+  // A fingerprint changes nothing about the algorithm, and an unknown key stays unknown.
+  policy.fingerprints = {alice().key().fingerprint()};
+  CHECK(std::string(refusal(signed_by({alice()}), policy).what()) ==
+        "no signature of the bundle counts in FIPS mode");
+  CHECK(std::string(refusal(signed_by({mallory()}), policy).what()) ==
+        "the bundle is signed by a key that is not trusted here");
+  policy.required_signatures = 2;
+  CHECK(std::string(refusal(signed_by({alice(), bob()}), policy).what()) ==
+        "no signature of the bundle counts in FIPS mode");
+}
+
+TEST_CASE("F037 an expired key counts where somebody said so, and that is told") {
+  const Header header = signed_by({alice()});
+  TrustPolicy policy = trusting({alice()});
+  policy.signers[0].valid_before = 1'600'000'000;
+  const Error error = refusal(header, policy);
+  CHECK(error.code() == ExitCode::kPolicy);
+  CHECK_THAT(error.hints().back(), Contains("--allow-expired"));
+  policy.allow_expired = true;
+  const VerifiedBundle bundle = header.verify(policy);
+  CHECK(bundle.accepted().size() == 1);
+  REQUIRE(bundle.notes().size() == 1);
+  CHECK_THAT(bundle.notes()[0], Contains("and counts because of --allow-expired"));
+  // F038: there is no such permission for a key whose time has not come.
+  policy.signers[0].valid_before.reset();
+  policy.signers[0].valid_after = 1'900'000'000;
+  CHECK(refusal(header, policy).code() == ExitCode::kPolicy);
+}
+
+TEST_CASE("F043 a key's time goes by the bundle's own time where the clock is behind it") {
+  const Header header = signed_by({alice()});  // made at 1,700,000,000
+  TrustPolicy policy = trusting({alice()});
+  policy.now = 0;
+  policy.signers[0].valid_after = 1'600'000'000;
+  CHECK(header.verify(policy).accepted().size() == 1);
+  policy.signers[0].valid_after = 1'700'000'001;
+  CHECK(refusal(header, policy).code() == ExitCode::kPolicy);
+  // A clock in 1970 brings no key back that was over when the bundle was made.
+  policy.signers[0].valid_after.reset();
+  policy.signers[0].valid_before = 1'699'999'999;
+  const Error error = refusal(header, policy);
+  CHECK(error.code() == ExitCode::kPolicy);
+  CHECK_THAT(error.why(), Contains("it is now 2023-11-14T22:13:20Z"));
+  policy.signers[0].valid_before = 1'700'000'000;
+  CHECK(header.verify(policy).accepted().size() == 1);
+  // A clock that is ahead is believed: only later than the end refuses.
+  policy.now = 4'000'000'000;
+  CHECK(refusal(header, policy).code() == ExitCode::kPolicy);
+}
+
+TEST_CASE("F037_F038_key_outside_its_time") {
+  Index old = sample_index();
+  old.meta["epoch"] = "0";
+  const Header header = signed_by({alice()}, old);
   TrustPolicy policy = trusting({alice()});
   AllowedSigner& line = policy.signers[0];
   line.valid_after = 1'600'000'000;

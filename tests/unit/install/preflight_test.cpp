@@ -2,6 +2,7 @@
 
 #include <sys/statvfs.h>
 
+#include "installer/install/uninstall.hpp"
 #include "tests/support/faulty_sys.hpp"
 #include "workshop.hpp"
 
@@ -89,11 +90,57 @@ TEST_CASE("F040 a release counter below the floor") {
   // Another bundle's counter has nothing to do with it.
   shop.install_file(shop.make("three", {{"counter", "1"}, {"name", "other"}}));
   EventLog events;
-  shop.options.allow_downgrade = true;
+  shop.options.exceptions.downgrade = true;
   shop.install_file(older, real_sys(), events);
   CHECK_THAT(events.warnings.at(0), Catch::Matchers::StartsWith("downgrade allowed: "));
   CHECK_THAT(read_text(shop.prefix() / ".envinstall/log"),
              Catch::Matchers::Contains("with --allow-downgrade"));
+}
+
+TEST_CASE("F039 an expired bundle is installed where somebody said so, and that is logged") {
+  Workshop shop;
+  const fs::path bundle = shop.make("one", {{"not-after", "1700000001"}});
+  const Error error = thrown_error([&] { shop.install_file(bundle); });
+  CHECK(error.code() == ExitCode::kPolicy);
+  CHECK(std::string(error.what()) == "the bundle has expired");
+  CHECK_THAT(error.hints().back(), Catch::Matchers::Contains("--allow-expired"));
+  EventLog events;
+  shop.options.exceptions.expired = true;
+  shop.install_file(bundle, real_sys(), events);
+  CHECK_THAT(events.warnings.at(0), Catch::Matchers::StartsWith("an expired bundle is allowed: "));
+  CHECK_THAT(read_text(shop.prefix() / ".envinstall/log"),
+             Catch::Matchers::Contains("with --allow-expired"));
+}
+
+TEST_CASE("F041 a counter at its cap is taken, one above is no bundle, and there is a way back") {
+  Workshop shop;
+  const std::string cap = std::to_string(kMaxCounter);
+  CHECK(
+      thrown_error([&] {
+        shop.pack(shop.scratch.path() / "nothing", {{"counter", std::to_string(kMaxCounter + 1)}});
+      }).code() != ExitCode::kOk);
+  // Whoever holds a key for a moment could shut out every later bundle.
+  shop.install_file(shop.make("two", {{"counter", cap}}));
+  const std::string fast = shop.current();
+  const fs::path next = shop.make("one", {{"counter", "7"}});
+  CHECK(thrown_error([&] { shop.install_file(next); }).code() == ExitCode::kPolicy);
+  shop.options.exceptions.downgrade = true;
+  shop.install_file(next);
+  // As long as the release with that counter is there its receipt says so; with it the floor goes.
+  shop.options.exceptions.downgrade = false;
+  const fs::path later = shop.make("three", {{"counter", "8"}});
+  CHECK(thrown_error([&] { shop.install_file(later); }).code() == ExitCode::kPolicy);
+  uninstall(real_sys(), open_prefix(real_sys(), shop.prefix().string()), {.release = fast},
+            shop.host, shop.silence, shop.stop);
+  CHECK_NOTHROW(shop.install_file(later));
+}
+
+TEST_CASE("F043 what the prefix remembers is a time that has passed") {
+  Workshop shop;
+  CHECK(remembered_time(real_sys(), shop.prefix().string()) == 0);
+  CHECK(remembered_time(real_sys(), "/") == 0);
+  shop.install_file(shop.make());
+  CHECK(remembered_time(real_sys(), shop.prefix().string()) >= shop.host.now);
 }
 
 TEST_CASE("F021 space and inodes are asked for before anything is written") {

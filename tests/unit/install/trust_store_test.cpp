@@ -104,6 +104,36 @@ TEST_CASE("F046 the defaults are held to the same rule") {
   CHECK(shop.refused().code() == ExitCode::kUntrusted);
 }
 
+TEST_CASE("F036 lists of revoked keys count all of them, whatever the command line names") {
+  Shop shop;
+  shop.settings.user_revoked = shop.file("user_revoked", line(shop.a).substr(3));
+  shop.settings.site_revoked = shop.file("site_revoked", shop.b.key().fingerprint() + "\n");
+  shop.settings.fingerprints = {shop.a.key().fingerprint()};
+  CHECK(shop.load().policy().revoked.size() == 2);
+  shop.settings.fingerprints.clear();
+  shop.settings.allowed_signers = shop.file("named", line(shop.b));
+  shop.settings.revoked_keys = {shop.file("option", shop.c.key().fingerprint() + "\n")};
+  const TrustStore store = shop.load();
+  REQUIRE(store.policy().revoked.size() == 3);
+  CHECK(store.policy().revoked[0].origin == shop.settings.revoked_keys[0] + ", line 1");
+  // A list that somebody names must be there, and be understood.
+  shop.settings.revoked_keys = {(shop.dir.path() / "none").string()};
+  CHECK(shop.refused().code() == ExitCode::kUsage);
+  shop.settings.revoked_keys = {shop.file("option", "what is this\n")};
+  CHECK(shop.refused().code() == ExitCode::kUntrusted);
+}
+
+TEST_CASE("F046 a list of revoked keys is held to the same rule") {
+  Shop shop;
+  shop.settings.site_revoked = shop.file("revoked", "# nobody yet\n");
+  CHECK(shop.load().policy().revoked.empty());
+  REQUIRE(chmod(shop.settings.site_revoked.c_str(), 0666) == 0);
+  CHECK(shop.refused().code() == ExitCode::kUntrusted);
+  fs::remove(shop.settings.site_revoked);
+  fs::create_symlink("nowhere", shop.settings.site_revoked);
+  CHECK(shop.refused().code() == ExitCode::kUntrusted);
+}
+
 TEST_CASE("a trust file that is none") {
   Shop shop;
   shop.settings.allowed_signers = (shop.dir.path() / "missing").string();

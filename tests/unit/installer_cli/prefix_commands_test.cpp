@@ -24,7 +24,9 @@ TEST_CASE("list shows releases and which is active") {
   shop.install_two();
   const CommandResult text = shop.run({"list", shop.p});
   CHECK(text.code == 0);
-  CHECK_THAT(text.out, StartsWith("  RELEASE                  VERSION      SIZE  INSTALLED\n"));
+  CHECK_THAT(
+      text.out,
+      StartsWith("  RELEASE                  VERSION      SIZE  INSTALLED             STATE\n"));
   CHECK_THAT(text.out, Contains("\n* " + shop.second + "  2.0      "));
   CHECK_THAT(text.out, Contains("\n  " + shop.first + "  1        "));
   const auto records = shop.run({"list", shop.p, "--json"}).records();

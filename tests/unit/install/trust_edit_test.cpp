@@ -1,0 +1,113 @@
+#include "installer/install/trust_edit.hpp"
+
+#include "installer/format/trust.hpp"
+#include "workshop.hpp"
+
+namespace eb {
+namespace {
+
+using namespace test;
+
+struct Shop {
+  MemoryDir dir;
+  std::string path = (dir.path() / "config/envinstall/allowed_signers").string();
+
+  bool edit(const std::string& text) {
+    return edit_trust_file(real_sys(), path, getuid(), 0700,
+                           [&](const std::string& before) { return with_line(before, text); });
+  }
+  Error refused(const std::string& text) {
+    return thrown_error([&] { edit(text); });
+  }
+  std::set<std::string> names() const {
+    std::set<std::string> out;
+    for (const auto& entry : fs::directory_iterator(fs::path(path).parent_path())) {
+      out.insert(entry.path().filename());
+    }
+    return out;
+  }
+};
+
+TEST_CASE("a line that trust add writes reads back") {
+  const SshPublicKey key = TestSigner::ed25519(4).key();
+  const auto read = [](const std::string& text) {
+    return parse_allowed_signers(text, "list", nullptr).at(0);
+  };
+  AllowedSigner signer = read(signer_line(key, "me@here", "", ""));
+  CHECK(signer.key == key);
+  CHECK(signer.principals == "me@here");
+  CHECK(signer.namespaces == kSignatureNamespace);
+  CHECK(!signer.valid_after);
+  signer = read(signer_line(key, "me", "20200101Z", "20300101Z"));
+  CHECK(signer.valid_after == 1577836800);
+  CHECK(signer.valid_before == 1893456000);
+  CHECK(plain_principal("release@example.org") == "release@example.org");
+  for (const char* bad : {"", "two words", "a,b", "*", "#x", "!x", "a\"b"}) {
+    CHECK(plain_principal(bad) == "envbundle-signer");
+  }
+}
+
+TEST_CASE("a trust file is made with its folders, and changed whole") {
+  Shop shop;
+  CHECK(shop.edit("one\n"));
+  CHECK(read_text(shop.path) == "one\n");
+  CHECK(snapshot(shop.dir.path())["config/envinstall"] == "dir " + std::to_string(0700));
+  CHECK_THAT(snapshot(shop.dir.path())["config/envinstall/allowed_signers"],
+             Catch::Matchers::StartsWith("file " + std::to_string(0644)));
+  REQUIRE(chmod(shop.path.c_str(), 0600) == 0);
+  CHECK(shop.edit("two\n"));
+  CHECK(read_text(shop.path) == "one\ntwo\n");
+  CHECK(shop.names() == std::set<std::string>{"allowed_signers"});
+  CHECK_THAT(snapshot(shop.dir.path())["config/envinstall/allowed_signers"],
+             Catch::Matchers::StartsWith("file " + std::to_string(0600)));
+  CHECK(!shop.edit(""));
+  write_text(shop.path, "no end");
+  CHECK(shop.edit("three\n"));
+  CHECK(read_text(shop.path) == "no end\nthree\n");
+}
+
+TEST_CASE("only the lines that are meant go") {
+  const std::string text = "# mine\n\none\ntwo\r\nthree";
+  const auto drop = [&](size_t which) {
+    return without_lines(text, [which](size_t number) { return number == which; });
+  };
+  CHECK(drop(0) == text);
+  CHECK(drop(3) == "# mine\n\ntwo\r\nthree");
+  CHECK(drop(5) == "# mine\n\none\ntwo\r\n");
+  CHECK(without_lines("", [](size_t) { return true; }).empty());
+}
+
+TEST_CASE("F046 a list that others may write is not changed either") {
+  Shop shop;
+  shop.edit("one\n");
+  REQUIRE(chmod(shop.path.c_str(), 0666) == 0);
+  CHECK(shop.refused("two\n").code() == ExitCode::kUntrusted);
+  CHECK(read_text(shop.path) == "one\n");
+  CHECK(shop.names() == std::set<std::string>{"allowed_signers"});
+  fs::rename(shop.path, shop.path + "-elsewhere");
+  fs::create_symlink(shop.path + "-elsewhere", shop.path);
+  CHECK(shop.refused("two\n").code() == ExitCode::kUntrusted);
+}
+
+TEST_CASE("two that change one list do not undo each other") {
+  Shop shop;
+  shop.edit("one\n");
+  // The other one is in the middle of its change.
+  Error error(ExitCode::kOk, "");
+  edit_trust_file(real_sys(), shop.path, getuid(), 0700, [&](const std::string& before) {
+    error = shop.refused("two\n");
+    return with_line(before, "three\n");
+  });
+  CHECK(error.code() == ExitCode::kBusy);
+  CHECK(read_text(shop.path) == "one\nthree\n");
+  // What `change` refuses leaves nothing behind.
+  CHECK_THROWS_AS(edit_trust_file(real_sys(), shop.path, getuid(), 0700,
+                                  [](const std::string&) -> std::string {
+                                    throw Error(ExitCode::kUsage, "no");
+                                  }),
+                  Error);
+  CHECK(shop.names() == std::set<std::string>{"allowed_signers"});
+}
+
+}  // namespace
+}  // namespace eb
