@@ -8,9 +8,9 @@ _envinstall() {
     verify) words='--full --jobs --allowed-signers --trust --require-signatures --json -q --quiet -v --verbose -h --help' ;;
     check) words='--gpu-check --time-limit --json -q --quiet -v --verbose -h --help' ;;
     rollback) words='--json -q --quiet -v --verbose -h --help' ;;
-    stage) words='--to --remove --jobs --max-bytes --wait --allowed-signers --trust --require-signatures --json -q --quiet -v --verbose -h --help' ;;
+    stage) words='--to --remove --jobs --max-bytes --wait --insecure-prefix --allowed-signers --trust --require-signatures --json -q --quiet -v --verbose -h --help' ;;
     uninstall) words='--all --wait --json -q --quiet -v --verbose -h --help' ;;
-    *) words='--prefix --parents --dry-run --check --as-image --jobs --max-bytes --allow-downgrade --wait --gpu-check --time-limit --layout --module-conflict --json -q --quiet -v --verbose -h --help --version --allowed-signers --trust --require-signatures'
+    *) words='--prefix --parents --dry-run --check --as-image --jobs --max-bytes --allow-downgrade --wait --insecure-prefix --gpu-check --time-limit --layout --module-conflict --json -q --quiet -v --verbose -h --help --version --allowed-signers --trust --require-signatures'
        ((COMP_CWORD == 1)) && words+=' list info verify check rollback stage uninstall' ;;
   esac
   case $prev in --allowed-signers|--gpu-check|--jobs|--layout|--max-bytes|--module-conflict|--prefix|--require-signatures|--time-limit|--to|--trust|--wait) words= ;; esac
