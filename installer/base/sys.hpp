@@ -40,6 +40,7 @@ class Sys {
   virtual int ftruncate(int fd, off_t size) = 0;
   virtual int fallocate(int fd, int mode, off_t offset, off_t size) = 0;
   virtual int fchmod(int fd, mode_t mode) = 0;
+  /// Follows no link: one in the place of the file is -ELOOP (F112).
   virtual int fchmodat(int dir, const char* path, mode_t mode) = 0;
   virtual int fsync(int fd) = 0;
   virtual int syncfs(int fd) = 0;
