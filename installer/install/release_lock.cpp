@@ -60,6 +60,10 @@ int make_lock(Sys& sys, int state, const std::string& lock, const std::string& o
   return failure != 0 ? failure : r == -EINTR ? 0 : r;
 }
 
+// A lock appears with its owner file written and closed, so no living owner's is empty: the machine
+// lost its power after the rename had reached the disk and before the file's content did (F131).
+bool is_lost(const std::string& text) { return text.find_first_not_of('\0') == std::string::npos; }
+
 std::string owner_text(const LockOwner& owner) {
   return "process " + std::to_string(owner.pid) + " on " +
          (owner.node.empty() ? "an unknown machine" : owner.node);
@@ -140,7 +144,7 @@ bool ReleaseLock::take(const Host& host, LockOwner* holder) {
     }
     if (!text_there) continue;  // freed meanwhile
     *holder = parse_owner(*text_there);
-    if (!is_dead(sys_, *holder, host)) {
+    if (!is_lost(*text_there) && !is_dead(sys_, *holder, host)) {
       // The holder may have ended since it was read, and left the folder because of ours in it.
       sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);
       return false;
@@ -217,9 +221,9 @@ void ReleaseLock::remove_abandoned(Sys& sys, const Prefix& prefix, const Host& h
     const bool is_passing = entry.name.starts_with(".new-") ||
                             entry.name.find(".dead.") != std::string::npos ||
                             entry.name.find(".gone.") != std::string::npos;
-    const LockOwner owner =
-        parse_owner(read_small_file(sys, state, owner_path(entry.name), 4096).value_or(""));
-    const bool dead = is_dead(sys, owner, host);
+    const auto text = read_small_file(sys, state, owner_path(entry.name), 4096);
+    const LockOwner owner = parse_owner(text.value_or(""));
+    const bool dead = (text && is_lost(*text)) || is_dead(sys, owner, host);
     if (is_passing && (owner.nonce.empty() || dead)) {
       // Whoever is about to write the owner file, and finds it gone, begins anew.
       remove_lock(sys, state, entry.name);

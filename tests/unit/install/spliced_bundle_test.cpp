@@ -61,7 +61,8 @@ struct Shop : Workshop {
 
 TEST_CASE("F012 a frame of an older bundle in a newer one") {
   Shop shop;
-  // The same length of text, so that raw sizes agree; each frame is validly signed where it is from.
+  // The same length of text, so that raw sizes agree; each frame is validly signed where it is
+  // from.
   const Parts older(shop, "release-1");
   const Parts newer(shop, "release-2");
   REQUIRE(older.frames.size() == newer.frames.size());
@@ -136,13 +137,13 @@ TEST_CASE("F028 a bundle that was split: every wrong way to put it together") {
       {a + b + b + c, ExitCode::kMalformed},  // one twice
       {b + a + c, ExitCode::kMalformed},      // exchanged: no bundle begins so
       {c + b + a, ExitCode::kMalformed},
-      {a + b + c.substr(0, c.size() - 1), ExitCode::kMalformed},          // one cut
+      {a + b + c.substr(0, c.size() - 1), ExitCode::kMalformed},                  // one cut
       {a + c.substr(0, third) + b + c.substr(third), ExitCode::kDigestMismatch},  // right length
       {a + other.whole().substr(third, third) + c, ExitCode::kDigestMismatch},    // of another
   };
   for (const auto& [bytes, code] : wrong) CHECK(shop.refused(bytes).code() == code);
-  CHECK(shop.refused(a).why() == "expected " + std::to_string(whole.size()) + " bytes, got " +
-                                     std::to_string(third));
+  CHECK(shop.refused(a).why() ==
+        "expected " + std::to_string(whole.size()) + " bytes, got " + std::to_string(third));
   // In the right order through a pipe, as `cat PART* | envinstall -` does.
   int ends[2];
   REQUIRE(pipe(ends) == 0);

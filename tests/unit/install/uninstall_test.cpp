@@ -173,8 +173,8 @@ TEST_CASE("F134 an open program goes on reading its release while that is remove
   const std::string first = shop.install_file(shop.make("one")).release;
   shop.install_file(shop.make("two"));
   // By descriptor, as a job holds what it has mapped: the directory entry goes, the file stays.
-  const Fd program = open_at(real_sys(), AT_FDCWD,
-                             (shop.release(first) / "bin/python").c_str(), O_RDONLY, 0, "program");
+  const Fd program = open_at(real_sys(), AT_FDCWD, (shop.release(first) / "bin/python").c_str(),
+                             O_RDONLY, 0, "program");
   shop.uninstall_with({.release = first});
   CHECK(!fs::exists(shop.release(first)));
   char text[64] = {};
