@@ -35,7 +35,9 @@ void clear_away(Sys& sys, int state, const std::string& lock, const std::string&
   const std::string dead = lock + ".dead." + nonce;
   const std::string from = std::string(kLockDir) + "/" + lock;
   const std::string to = std::string(kLockDir) + "/" + dead;
-  if (sys.renameat(state, from.c_str(), state, to.c_str()) == 0) remove_lock(sys, state, dead);
+  const int r = sys.renameat(state, from.c_str(), state, to.c_str());
+  // -ENOENT: another run was first, or the reply got lost; by that name only ours can be there.
+  if (r == 0 || r == -ENOENT) remove_lock(sys, state, dead);
 }
 
 // A lock directory with its owner file, under a name of its own. 0 or -errno.
@@ -258,7 +260,8 @@ void ReleaseLock::release() noexcept {
     const std::string to = std::string(kLockDir) + "/" + gone;
     const auto owner = read_small_file(sys_, state, owner_path(release_), 4096);
     if (!owner || parse_owner(*owner).nonce != nonce_) return;  // somebody took it over
-    if (sys_.renameat(state, from.c_str(), state, to.c_str()) == 0) remove_lock(sys_, state, gone);
+    const int r = sys_.renameat(state, from.c_str(), state, to.c_str());
+    if (r == 0 || r == -ENOENT) remove_lock(sys_, state, gone);  // as in clear_away()
     sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);
     held_ = false;
   } catch (const std::bad_alloc&) {
