@@ -219,7 +219,8 @@ Pylock resolve_with_pip(const WheelWish& wish, EventSink& events) {
     throw Error(ExitCode::kUnresolvable, "pip cannot keep to the order of several indexes")
         .where(shown)
         .why(
-            "pip takes the highest version that any of them has, so one index could put its package "
+            "pip takes the highest version that any of them has, so one index could put its "
+            "package "
             "in the place of another's of the same name")
         .hint("install uv (pip install uv), or name it: --uv PROGRAM")
         .hint("or name one index only: --index-url URL");
