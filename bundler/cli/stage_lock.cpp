@@ -197,6 +197,7 @@ BytecodeResult stage_lock(const Lock& lock, const ObtainedArtifacts& artifacts,
     events.on(Note{"removed a link to nothing: " + link});
   }
   staging.check_conflicts();
+  staging.check_names();
   events.on(PhaseFinished{
       "stage", std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count()});
 

@@ -193,9 +193,8 @@ std::vector<std::string> pip_arguments(const WheelWish& wish, const std::string&
   for (const auto& platform : tags.platforms()) {
     out.insert(out.end(), {"--platform", platform});
   }
-  for (size_t i = 0; i < wish.sources.index_urls.size(); ++i) {
-    out.insert(out.end(),
-               {i == 0 ? "--index-url" : "--extra-index-url", wish.sources.index_urls[i]});
+  for (const auto& url : wish.sources.index_urls) {  // one at most: resolve_with_pip()
+    out.insert(out.end(), {"--index-url", url});
   }
   for (const auto& place : wish.sources.find_links) out.insert(out.end(), {"--find-links", place});
   return out;
@@ -211,6 +210,20 @@ Pylock resolve_with_pip(const WheelWish& wish, EventSink& events) {
              machine.machine + " alone, not for Python " + wanted + " on " +
              wish.platform.substr(wish.platform.find('-') + 1))
         .hint("install uv (pip install uv), or name it: --uv PROGRAM");
+  }
+  if (wish.sources.index_urls.size() > 1) {
+    std::string shown;
+    for (const auto& url : wish.sources.index_urls) {
+      shown += (shown.empty() ? "" : ", ") + shown_url(url);
+    }
+    throw Error(ExitCode::kUnresolvable, "pip cannot keep to the order of several indexes")
+        .where(shown)
+        .why(
+            "pip takes the highest version that any of them has, so one index could put its "
+            "package "
+            "in the place of another's of the same name")
+        .hint("install uv (pip install uv), or name it: --uv PROGRAM")
+        .hint("or name one index only: --index-url URL");
   }
   const Folder folder;
   const std::string report = (folder.path() / "report.json").string();

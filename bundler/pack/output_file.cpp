@@ -114,10 +114,19 @@ void OutputFile::move_tail(uint64_t from, uint64_t size_bytes, uint64_t to) {
   }
 }
 
+// A rename over NFS whose reply was lost answers ENOENT, and was done.
+bool OutputFile::is_in_place() const {
+  struct stat written {};
+  struct stat there {};
+  return real_sys().fstat(fd(), &written) == 0 &&
+         real_sys().fstatat(AT_FDCWD, path_.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+         there.st_dev == written.st_dev && there.st_ino == written.st_ino;
+}
+
 void OutputFile::commit() {
   if (const int r = real_sys().fsync(fd()); r < 0) throw system_error(-r, "cannot sync", where());
   if (const int r = real_sys().renameat(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str());
-      r < 0) {
+      r < 0 && !is_in_place()) {
     throw system_error(-r, "cannot rename into place", where());
   }
   committed_ = true;
@@ -125,7 +134,8 @@ void OutputFile::commit() {
   const std::filesystem::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
   const Fd dir =
       open_at(real_sys(), AT_FDCWD, folder.c_str(), O_RDONLY | O_DIRECTORY, 0, folder.string());
-  if (const int r = real_sys().fsync(dir.get()); r < 0) {
+  // Some file systems know no sync of a folder.
+  if (const int r = real_sys().fsync(dir.get()); r < 0 && r != -EINVAL && r != -EOPNOTSUPP) {
     throw system_error(-r, "cannot sync the folder", folder.string());
   }
 }

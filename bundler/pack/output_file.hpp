@@ -36,6 +36,7 @@ class OutputFile {
   void commit();
 
  private:
+  bool is_in_place() const;
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   Fd fd_;

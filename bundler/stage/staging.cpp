@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <unordered_map>
 
+#include "bundler/stage/name_folding.hpp"
 #include "installer/base/error.hpp"
 #include "installer/base/file.hpp"
 
@@ -296,6 +298,25 @@ void Staging::order_origins(const std::vector<std::string>& origins) {
   std::ranges::stable_sort(conflicts_, {}, [&](const Conflict& conflict) {
     return std::pair(place_of(conflict.second_origin), conflict.path);
   });
+}
+
+void Staging::check_names() const {
+  std::vector<std::string> lines;
+  std::unordered_map<std::string, const RelPath*> seen;
+  seen.reserve(items_.size());
+  for (const auto& [path, item] : items_) {
+    const auto [other, is_new] = seen.try_emplace(folded_path(path.str()), &path);
+    // What lies in two folders that collide is told with the folders.
+    if (is_new || other->second->parent() != path.parent()) continue;
+    lines.push_back(other->second->str() + " and " + path.str() + ": from " +
+                    items_.at(*other->second).origins.front() + " and " + item.origins.front());
+  }
+  if (lines.empty()) return;
+  Error error(ExitCode::kConflict, "names differ only in case or in the form of their letters");
+  error.where(root_.filename().string())
+      .why("a file system that takes them for one could not hold this release");
+  for (std::string& line : lines) error.hint(std::move(line));
+  throw std::move(error.hint("leave one of each out: prune in the manifest"));
 }
 
 Staging::Content Staging::write(const RelPath& path, const Reader& read, bool executable) const {

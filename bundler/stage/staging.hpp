@@ -79,6 +79,9 @@ class Staging {
   /// every symlink that, followed through other symlinks, leaves the root or goes in a circle
   /// (FAULTS F100).
   void check_conflicts() const;
+  /// Throws Error(kConflict) that lists every two names in one folder that differ only in case or
+  /// normal form (F101). For the tree as it will be: much of what the artifacts bring is left out.
+  void check_names() const;
 
   /// Puts the origins of each item, and of each conflict, into the order in which `origins` names
   /// them: after several threads, what is found first is chance.

@@ -131,6 +131,14 @@ std::string read_link_at(Sys& sys, int dir, const char* path, const std::string&
   return target;
 }
 
+// Whether a rename that failed was done all the same: NFS sends a request again whose reply was
+// lost, and then there is nothing to rename any more (FAULTS §6).
+static bool is_same_file(Sys& sys, int dir, const char* path, const struct stat& written) {
+  struct stat there {};
+  return sys.fstatat(dir, path, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+         there.st_dev == written.st_dev && there.st_ino == written.st_ino;
+}
+
 void replace_file_at(Sys& sys, int dir, const char* path, const char* temporary, Bytes data,
                      mode_t mode, const std::string& where) {
   sys.unlinkat(dir, temporary, 0);
@@ -142,17 +150,22 @@ void replace_file_at(Sys& sys, int dir, const char* path, const char* temporary,
       throw system_error(-r, "cannot set the mode", where);
     }
     if (const int r = sys.fsync(fd.get()); r < 0) throw system_error(-r, "cannot sync", where);
+    struct stat written {};
+    if (const int r = sys.fstat(fd.get(), &written); r < 0) {
+      throw system_error(-r, "cannot look at the file", where);
+    }
     close_written(sys, std::move(fd), where);
-    if (const int r = sys.renameat(dir, temporary, dir, path); r < 0) {
+    if (const int r = sys.renameat(dir, temporary, dir, path);
+        r < 0 && !is_same_file(sys, dir, path, written)) {
       throw system_error(-r, "cannot rename into place", where);
     }
   } catch (...) {
     sys.unlinkat(dir, temporary, 0);
     throw;
   }
-  if (const int r = sys.fsync(dir); r < 0) {
-    throw system_error(-r, "cannot sync the directory", where);
-  }
+  const int r = sys.fsync(dir);
+  const bool is_unknown = r == -EINVAL || r == -EOPNOTSUPP || r == -ENOSYS;
+  if (r < 0 && !is_unknown) throw system_error(-r, "cannot sync the directory", where);
 }
 
 }  // namespace eb

@@ -41,7 +41,14 @@ class RealSys final : public Sys {
   }
   int fchmod(int fd, mode_t mode) override { return or_errno(::fchmod(fd, mode)); }
   int fchmodat(int dir, const char* path, mode_t mode) override {
-    return or_errno(::fchmodat(dir, path, mode, 0));
+    const int r = or_errno(::fchmodat(dir, path, mode, AT_SYMLINK_NOFOLLOW));
+    if (r != -EOPNOTSUPP) return r;
+    // A link, or a machine without /proc, which the C library goes through.
+    const int fd = ::openat(dir, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    const int by_descriptor = or_errno(::fchmod(fd, mode));
+    ::close(fd);
+    return by_descriptor;
   }
   int futimens(int fd, const timespec times[2]) override { return or_errno(::futimens(fd, times)); }
   int clone_file(int to, int from) override { return or_errno(::ioctl(to, FICLONE, from)); }

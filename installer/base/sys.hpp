@@ -41,6 +41,7 @@ class Sys {
   virtual int ftruncate(int fd, off_t size) = 0;
   virtual int fallocate(int fd, int mode, off_t offset, off_t size) = 0;
   virtual int fchmod(int fd, mode_t mode) = 0;
+  /// Follows no link: one in the place of the file is -ELOOP (F112).
   virtual int fchmodat(int dir, const char* path, mode_t mode) = 0;
   /// times[0] is the access time, times[1] that of the last change of content (futimens(2)).
   virtual int futimens(int fd, const timespec times[2]) = 0;

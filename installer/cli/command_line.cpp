@@ -184,6 +184,7 @@ void add_work_options(CLI::App& app, InstallOptions& install) {
   app.add_option_function<std::string>("--wait", [&install](const std::string& text) {
     install.wait_seconds = parse_count("--wait", text, 0, 86400);
   });
+  app.add_flag("--insecure-prefix", install.insecure_prefix);
 }
 
 uint64_t parse_size(const std::string& option, const std::string& text) {

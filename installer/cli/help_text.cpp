@@ -43,6 +43,7 @@ options:
                             else they are shared (reflinks, or hard links) and not written again
   --allow-downgrade         accept a bundle that is older than what was installed
   --wait SECONDS            how long to wait for another run on the same release (default 600)
+  --insecure-prefix         accept a folder that another user could exchange
   --gpu-check MODE          auto (default): test the GPU where there is one, and leave the release
                             inactive when that fails; require: fail without one; skip: do not test
   --time-limit SECONDS      longest that one step of the GPU check may take (default 900)
@@ -291,6 +292,7 @@ options:
   --max-bytes SIZE          refuse a bundle whose files are larger, for example 20G
   --no-reuse                write every file, also those that an earlier stage has unchanged
   --wait SECONDS            how long to wait for another run on the same release (default 600)
+  --insecure-prefix         accept a folder that another user could exchange
   --allowed-signers FILE    an OpenSSH allowed_signers file
   --trust SHA256:...        the fingerprint of a key; may be given several times
   --require-signatures N    how many different keys must have signed (default 1)

@@ -86,6 +86,9 @@ int run_installer(const std::vector<std::string>& arguments, Environment& enviro
       return report(Error(ExitCode::kInternal, "something went wrong inside").why(error.what()),
                     json, environment);
     }
+  } catch (const std::bad_alloc&) {
+    // Not even the message could be made.
+    return static_cast<int>(ExitCode::kIo);
   } catch (...) {
     return static_cast<int>(ExitCode::kInternal);
   }

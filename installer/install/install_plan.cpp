@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "installer/install/prefix_owners.hpp"
+
 namespace eb {
 namespace {
 
@@ -34,6 +36,7 @@ InstallPlan plan_install(Sys& sys, const VerifiedBundle& bundle, const Host& hos
     plan.outside = outside_paths(bundle.index());
   }
   plan.prefix = look_at_prefix(sys, options.prefix, host.home, options.create_parents);
+  if (!options.insecure_prefix) require_own_path(sys, plan.prefix, host);
   if (plan.prefix.exists) {
     plan.floor = read_floor(sys, plan.prefix.dir.get(), plan.prefix.releases);
   }

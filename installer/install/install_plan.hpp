@@ -22,8 +22,9 @@ struct InstallOptions {
   std::string prefix;
   bool create_parents = false;
   PolicyExceptions exceptions;
-  unsigned jobs = 0;       ///< 0 = as many as may run at once
-  uint64_t max_bytes = 0;  ///< of files; 0 = no limit
+  bool insecure_prefix = false;  ///< others may be able to exchange the prefix (F111)
+  unsigned jobs = 0;             ///< 0 = as many as may run at once
+  uint64_t max_bytes = 0;        ///< of files; 0 = no limit
   ReleaseForm form = ReleaseForm::kTree;
   bool reuse = true;            ///< share unchanged files with the active release
   unsigned wait_seconds = 600;  ///< for another run that works on the same release

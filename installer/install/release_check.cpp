@@ -132,6 +132,14 @@ bool is_known(const Index& index, const std::string& path) {
   return at != index.entries.end() && at->path.str() == path;
 }
 
+// Some file systems do not tell the type with the name.
+bool is_directory(Sys& sys, int parent, const DirEntry& entry) {
+  if (entry.type != DT_UNKNOWN) return entry.type == DT_DIR;
+  struct stat info {};
+  return sys.fstatat(parent, entry.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISDIR(info.st_mode);
+}
+
 // Names in the index's directories that the index does not have. A strange directory is one
 // difference, whatever it holds.
 void find_added(Sys& sys, int release, const std::string& where, const Index& index,
@@ -160,7 +168,7 @@ void find_added(Sys& sys, int release, const std::string& where, const Index& in
       if (is_known(index, inner) || inner == kBundleDir) continue;
       if (is_generated_file(inner)) {
         ++result.generated;
-      } else if (entry.name == "__pycache__" && entry.type == DT_DIR) {
+      } else if (entry.name == "__pycache__" && is_directory(sys, fd, entry)) {
         result.generated += 1;
       } else if (!entry.name.starts_with(".nfs")) {
         result.differences.push_back({DifferenceKind::kAdded, inner, {}});

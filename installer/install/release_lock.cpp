@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <new>
 #include <thread>
 
 #include "installer/base/error.hpp"
@@ -24,17 +25,19 @@ std::string owner_path(const std::string& lock) {
 }
 
 // A lock directory and its owner file, by whatever name it has now.
-void remove_lock(Sys& sys, int state, const std::string& lock) noexcept {
+void remove_lock(Sys& sys, int state, const std::string& lock) {
   sys.unlinkat(state, owner_path(lock).c_str(), 0);
   sys.unlinkat(state, (std::string(kLockDir) + "/" + lock).c_str(), AT_REMOVEDIR);
 }
 
 // Takes a dead owner's lock away: exactly one of those who want to wins this rename.
-void clear_away(Sys& sys, int state, const std::string& lock, const std::string& nonce) noexcept {
+void clear_away(Sys& sys, int state, const std::string& lock, const std::string& nonce) {
   const std::string dead = lock + ".dead." + nonce;
   const std::string from = std::string(kLockDir) + "/" + lock;
   const std::string to = std::string(kLockDir) + "/" + dead;
-  if (sys.renameat(state, from.c_str(), state, to.c_str()) == 0) remove_lock(sys, state, dead);
+  const int r = sys.renameat(state, from.c_str(), state, to.c_str());
+  // -ENOENT: another run was first, or the reply got lost; by that name only ours can be there.
+  if (r == 0 || r == -ENOENT) remove_lock(sys, state, dead);
 }
 
 // A lock directory with its owner file, under a name of its own. 0 or -errno.
@@ -59,6 +62,10 @@ int make_lock(Sys& sys, int state, const std::string& lock, const std::string& o
   r = sys.close(fd);
   return failure != 0 ? failure : r == -EINTR ? 0 : r;
 }
+
+// A lock appears with its owner file written and closed, so no living owner's is empty: the machine
+// lost its power after the rename had reached the disk and before the file's content did (F131).
+bool is_lost(const std::string& text) { return text.find_first_not_of('\0') == std::string::npos; }
 
 std::string owner_text(const LockOwner& owner) {
   return "process " + std::to_string(owner.pid) + " on " +
@@ -106,6 +113,36 @@ bool is_dead(Sys& sys, const LockOwner& owner, const Host& host) {
   return start.empty() || start != owner.start;
 }
 
+namespace {
+
+// As ReleaseLock::remove_abandoned().
+void remove_abandoned_locks(Sys& sys, const Prefix& prefix, const Host& host,
+                            const std::string& nonce) {
+  const int state = prefix.state.get();
+  const int fd = sys.openat(state, kLockDir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+  if (fd < 0) return;
+  const Fd held(sys, fd);
+  std::vector<DirEntry> entries;
+  if (sys.list(fd, &entries) < 0) return;
+  for (const DirEntry& entry : entries) {
+    const bool is_passing = entry.name.starts_with(".new-") ||
+                            entry.name.find(".dead.") != std::string::npos ||
+                            entry.name.find(".gone.") != std::string::npos;
+    const auto text = read_small_file(sys, state, owner_path(entry.name), 4096);
+    const LockOwner owner = parse_owner(text.value_or(""));
+    const bool dead = (text && is_lost(*text)) || is_dead(sys, owner, host);
+    if (is_passing && (owner.nonce.empty() || dead)) {
+      // Whoever is about to write the owner file, and finds it gone, begins anew.
+      remove_lock(sys, state, entry.name);
+    } else if (dead) {
+      clear_away(sys, state, entry.name, nonce);
+    }
+  }
+  sys.unlinkat(state, kLockDir, AT_REMOVEDIR);
+}
+
+}  // namespace
+
 // One attempt. False when a living owner holds the lock; `holder` is then told.
 bool ReleaseLock::take(const Host& host, LockOwner* holder) {
   const int state = prefix_.state.get();
@@ -140,7 +177,7 @@ bool ReleaseLock::take(const Host& host, LockOwner* holder) {
     }
     if (!text_there) continue;  // freed meanwhile
     *holder = parse_owner(*text_there);
-    if (!is_dead(sys_, *holder, host)) {
+    if (!is_lost(*text_there) && !is_dead(sys_, *holder, host)) {
       // The holder may have ended since it was read, and left the folder because of ours in it.
       sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);
       return false;
@@ -207,40 +244,29 @@ ReleaseLock::~ReleaseLock() {
 
 void ReleaseLock::remove_abandoned(Sys& sys, const Prefix& prefix, const Host& host,
                                    const std::string& nonce) noexcept {
-  const int state = prefix.state.get();
-  const int fd = sys.openat(state, kLockDir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-  if (fd < 0) return;
-  const Fd held(sys, fd);
-  std::vector<DirEntry> entries;
-  if (sys.list(fd, &entries) < 0) return;
-  for (const DirEntry& entry : entries) {
-    const bool is_passing = entry.name.starts_with(".new-") ||
-                            entry.name.find(".dead.") != std::string::npos ||
-                            entry.name.find(".gone.") != std::string::npos;
-    const LockOwner owner =
-        parse_owner(read_small_file(sys, state, owner_path(entry.name), 4096).value_or(""));
-    const bool dead = is_dead(sys, owner, host);
-    if (is_passing && (owner.nonce.empty() || dead)) {
-      // Whoever is about to write the owner file, and finds it gone, begins anew.
-      remove_lock(sys, state, entry.name);
-    } else if (dead) {
-      clear_away(sys, state, entry.name, nonce);
-    }
+  try {
+    remove_abandoned_locks(sys, prefix, host, nonce);
+  } catch (const std::bad_alloc&) {
+    // A later run tries again.
   }
-  sys.unlinkat(state, kLockDir, AT_REMOVEDIR);
 }
 
 void ReleaseLock::release() noexcept {
-  // Renamed first, so that nobody sees a lock without owner.
-  const int state = prefix_.state.get();
-  const std::string gone = release_ + ".gone." + nonce_;
-  const std::string from = std::string(kLockDir) + "/" + release_;
-  const std::string to = std::string(kLockDir) + "/" + gone;
-  const auto owner = read_small_file(sys_, state, owner_path(release_), 4096);
-  if (!owner || parse_owner(*owner).nonce != nonce_) return;  // somebody took it over
-  if (sys_.renameat(state, from.c_str(), state, to.c_str()) == 0) remove_lock(sys_, state, gone);
-  sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);
-  held_ = false;
+  try {
+    // Renamed first, so that nobody sees a lock without owner.
+    const int state = prefix_.state.get();
+    const std::string gone = release_ + ".gone." + nonce_;
+    const std::string from = std::string(kLockDir) + "/" + release_;
+    const std::string to = std::string(kLockDir) + "/" + gone;
+    const auto owner = read_small_file(sys_, state, owner_path(release_), 4096);
+    if (!owner || parse_owner(*owner).nonce != nonce_) return;  // somebody took it over
+    const int r = sys_.renameat(state, from.c_str(), state, to.c_str());
+    if (r == 0 || r == -ENOENT) remove_lock(sys_, state, gone);  // as in clear_away()
+    sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);
+    held_ = false;
+  } catch (const std::bad_alloc&) {
+    // The process is about to end, and its lock is a dead one's then.
+  }
 }
 
 }  // namespace eb

@@ -24,7 +24,8 @@ bool is_dead(Sys& sys, const LockOwner& owner, const Host& host);
 
 /// The right to stage and to remove one release: .envinstall/lock.d/<release>/owner. It saves work,
 /// it does not keep things right – publishing by rename does that, also where two hold "the" lock.
-/// A directory appears with its owner file in one rename, which is atomic on every file system.
+/// A directory appears with its owner file in one rename, which is atomic on every file system; an
+/// owner file without content so is what a power cut left, and nobody's.
 class ReleaseLock {
  public:
   /// Waits while a living owner holds it, looking again twice a second. `is_done` is asked

@@ -198,7 +198,7 @@ TrashResult empty_trash(Sys& sys, const Prefix& prefix, const std::string& trash
   result.kept_at = prefix.at(kStateDir) + "/" + kept;
   if (const int r =
           sys.renameat(prefix.state.get(), trash.c_str(), prefix.state.get(), kept.c_str());
-      r < 0) {
+      r < 0 && sys.faccessat(prefix.state.get(), kept.c_str(), F_OK) < 0) {
     throw system_error(-r, "cannot rename", where);
   }
   return result;

@@ -86,7 +86,9 @@ class UninstallRun {
     const std::string trash = "trash-" + release + "-" + nonce;
     const int r =
         sys_.renameat(prefix_.releases.get(), release.c_str(), prefix_.state.get(), trash.c_str());
-    if (r < 0) throw system_error(-r, "cannot take the release away", where);
+    // The name is this run's: where it is there, only the reply got lost (NFS).
+    if (r < 0 && sys_.faccessat(prefix_.state.get(), trash.c_str(), F_OK) < 0)
+      throw system_error(-r, "cannot take the release away", where);
     sync_directory(sys_, prefix_.releases.get(), prefix_.at(kReleasesDir));
     sync_directory(sys_, prefix_.state.get(), prefix_.at(kStateDir));
     remove_check_report(sys_, prefix_.state.get(), release);

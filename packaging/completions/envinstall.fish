@@ -95,6 +95,7 @@ complete -c envinstall -n '__fish_seen_subcommand_from stage' -l remove -d 'this
 complete -c envinstall -n '__fish_seen_subcommand_from stage' -l jobs -r -d 'workers (default: the CPUs that may be used, at most 16)'
 complete -c envinstall -n '__fish_seen_subcommand_from stage' -l max-bytes -r -d 'refuse a bundle whose files are larger, for example 20G'
 complete -c envinstall -n '__fish_seen_subcommand_from stage' -l wait -r -d 'how long to wait for another run on the same release (default 600)'
+complete -c envinstall -n '__fish_seen_subcommand_from stage' -l insecure-prefix -d 'accept a folder that another user could exchange'
 complete -c envinstall -n '__fish_seen_subcommand_from stage' -l allowed-signers -r -d 'an OpenSSH allowed_signers file'
 complete -c envinstall -n '__fish_seen_subcommand_from stage' -l trust -r -d 'the fingerprint of a key; may be given several times'
 complete -c envinstall -n '__fish_seen_subcommand_from stage' -l require-signatures -r -d 'how many different keys must have signed (default 1)'

@@ -73,6 +73,29 @@ bool wait_until(Condition condition) {
 
 }  // namespace
 
+TEST_CASE_METHOD(FetchFixture, "F066_withdrawn_upstream_but_in_the_cache") {
+  std::atomic<bool> is_withdrawn{false};
+  HostileServer server([&, good = well_behaved(kContent)](const ReceivedRequest& received,
+                                                          ServerConnection& connection) {
+    if (!is_withdrawn) return good(received, connection);
+    connection.reply("410 Gone", {}, "yanked");
+  });
+  const FetchRequest wanted = request(kContent, {server.url("/file.whl")});
+  CHECK(fetch_content(wanted) == kContent);
+  is_withdrawn = true;
+  const auto before = server.requests().size();
+  const auto results = fetch({wanted});
+  REQUIRE(results.size() == 1);
+  CHECK(results[0].was_cached);
+  CHECK(read_file(results[0].path) == kContent);
+  CHECK(server.requests().size() == before);  // found by its hash: nobody is asked
+  // Without the cache it is gone, and that is said.
+  const std::string other = make_content(1000, 7);
+  const Error error = fetch_error(request(other, {server.url("/other.whl")}, "other.whl"));
+  CHECK(error.code() == ExitCode::kNetwork);
+  CHECK(contains(error.why(), "410"));
+}
+
 TEST_CASE_METHOD(FetchFixture, "F090_poisoned_cache") {
   HostileServer server(well_behaved(kContent));
   const FetchRequest wanted = request(kContent, {server.url("/file.whl")});

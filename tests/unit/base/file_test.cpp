@@ -45,6 +45,22 @@ struct Fixture {
 
 }  // namespace
 
+TEST_CASE("F112_a_mode_is_not_set_through_a_link") {
+  const TempDir dir;
+  const auto target = dir.path() / "target";
+  std::ofstream(target) << "x";
+  std::filesystem::permissions(target, std::filesystem::perms(0600));
+  std::filesystem::create_symlink("target", dir.path() / "link");
+  CHECK(eb::real_sys().fchmodat(AT_FDCWD, (dir.path() / "link").c_str(), 0644) == -ELOOP);
+  CHECK(std::filesystem::status(target).permissions() == std::filesystem::perms(0600));
+  CHECK(eb::real_sys().fchmodat(AT_FDCWD, target.c_str(), 0644) == 0);
+  CHECK(std::filesystem::status(target).permissions() == std::filesystem::perms(0644));
+  // Also where nobody may open it.
+  std::filesystem::permissions(target, std::filesystem::perms(0));
+  CHECK(eb::real_sys().fchmodat(AT_FDCWD, target.c_str(), 0755) == 0);
+  CHECK(std::filesystem::status(target).permissions() == std::filesystem::perms(0755));
+}
+
 TEST_CASE("F120_interrupted_and_short_reads_are_repeated") {
   Fixture f;
   f.put("a", "0123456789");

@@ -49,6 +49,34 @@ TEST_CASE("patterns prune files, folders with all they hold, and nothing else") 
   CHECK_FALSE(std::filesystem::exists(scratch / "t/lib/p/tests"));
 }
 
+TEST_CASE("F063 a conda package is refused, and nothing of it is run or read") {
+  const Scratch scratch;
+  // The file does not even exist: it is the kind that is refused.
+  Lock lock;
+  lock.manifest_name = "x";
+  lock.platform = "linux-x86_64";
+  Artifact package;
+  package.kind = ArtifactKind::kConda;
+  package.name = "tool";
+  package.version = "1";
+  package.file_name = "tool-1-0.conda";
+  package.digest = sha256(as_bytes("content"));
+  lock.artifacts = {package};
+  ObtainedArtifacts obtained;
+  obtained.files[package.digest] = scratch / "tool-1-0.conda";
+  Staging staging(scratch / "t");
+  NullSink events;
+  try {
+    stage_lock(lock, obtained, scratch / "work", 1, staging, events);
+    FAIL("accepted");
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::kInvalidLock);
+    CHECK(error.where() == "tool-1-0.conda");
+    CHECK(error.why() == "kind 'conda'");
+  }
+  CHECK(staging.items().empty());
+}
+
 TEST_CASE("licences of wheels are linked by name") {
   const Scratch scratch;
   Staging staging(scratch / "t");

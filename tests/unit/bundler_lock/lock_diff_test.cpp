@@ -15,7 +15,7 @@ Artifact wheel(const std::string& name, const std::string& version, const std::s
   return out;
 }
 
-TEST_CASE("a difference is told line by line") {
+TEST_CASE("F067 a difference is told line by line, so that a strange name is seen") {
   Lock before;
   before.python = "3.11";
   before.prune = {"a"};

@@ -148,6 +148,40 @@ TEST_CASE("pip is no resolver for another Python than its own") {
         std::vector<std::string>{"install uv (pip install uv), or name it: --uv PROGRAM"});
 }
 
+TEST_CASE("F065 a package of a second index cannot take the place of the first one's") {
+  if (run_program({{"python3", "-m", "pip", "--version"}, {}}).status != 0) {
+    WARN("python3 has no pip: not tested");
+    return;
+  }
+  const auto version =
+      run_program({{"python3", "-c", "import platform; print(platform.python_version())"}, {}});
+  // The house's own index, and a public one where somebody put a newer "demo".
+  test::LocalIndex own({});
+  test::WheelMaker demo;
+  own.add("demo", demo.file_name(), demo.build());
+  test::LocalIndex foreign({});
+  test::WheelMaker imposter;
+  imposter.version = "99.0";
+  foreign.add("demo", imposter.file_name(), imposter.build());
+  WheelWish w = wish();
+  w.python = version.output.substr(0, version.output.find('\n'));
+  w.sources = {};
+  w.sources.index_urls = {own.url(), foreign.url()};
+  w.requirements = {"demo"};
+  NullSink events;
+  // uv is told to keep to the first index that has the name; pip cannot be told, and is not asked.
+  CHECK(has(uv_arguments(w, "in", "out"), "--index-strategy", "first-index"));
+  w.uv = "/nowhere/uv";
+  const Error error = thrown_error([&] { resolve_wheels(w, events); });
+  CHECK(error.code() == ExitCode::kUnresolvable);
+  CHECK(std::string(error.what()) == "pip cannot keep to the order of several indexes");
+  CHECK(foreign.requests().empty());
+  w.sources.index_urls = {own.url()};
+  const Pylock pylock = resolve_wheels(w, events);
+  REQUIRE(pylock.packages.size() == 1);
+  CHECK(pylock.packages[0].version == demo.version);
+}
+
 TEST_CASE("pip resolves for its own Python where there is no uv") {
   if (run_program({{"python3", "-m", "pip", "--version"}, {}}).status != 0) {
     WARN("python3 has no pip: not tested");

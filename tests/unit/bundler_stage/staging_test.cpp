@@ -133,6 +133,47 @@ TEST_CASE("all conflicts are reported at once and the first content stays") {
   CHECK_FALSE(exists(staging, "lib/mode/below"));
 }
 
+TEST_CASE("F101_names_that_differ_only_in_case_or_normal_form_are_conflicts") {
+  test::TempDir dir;
+  Staging staging(dir.path() / "tree");
+  const std::pair<const char*, const char*> collide[] = {
+      {"lib/Foo.py", "lib/foo.py"},
+      {"include/xt_MARK.h", "include/xt_mark.h"},
+      {"share/caf\u00e9", "share/cafe\u0301"},    // NFC and NFD
+      {"share/\u00c4rger", "share/a\u0308rger"},  // both at once
+      {"share/\u0416", "share/\u0436"},           // Cyrillic
+      {"share/stra\u00dfe", "share/STRASSE"},
+      {"share/\ud55c", "share/\u1112\u1161\u11ab"},  // Hangul
+  };
+  for (const auto& [one, two] : collide) {
+    staging.add_file(RelPath(one), as_bytes("1"), false, "a 1");
+    staging.add_file(RelPath(two), as_bytes("1"), false, "b 2");
+  }
+  // Two folders are one conflict, whatever they hold.
+  staging.add_file(RelPath("Data/x"), as_bytes("1"), false, "a 1");
+  staging.add_file(RelPath("data/x"), as_bytes("1"), false, "b 2");
+  staging.add_file(RelPath("data/y"), as_bytes("1"), false, "b 2");
+  // Different letters are no conflict, nor is one name in two folders.
+  for (const char* apart : {"share/cafe", "share/caf\u00e8", "other/Foo.py", "lib/foo_py"}) {
+    staging.add_file(RelPath(apart), as_bytes("1"), false, "c 3");
+  }
+  CHECK(conflicts_of(staging).empty());
+  try {
+    staging.check_names();
+    FAIL("accepted");
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::kConflict);
+    CHECK(error.hints().size() == 9);  // and what to do
+    CHECK_THAT(render_error("test", error),
+               Contains("lib/Foo.py and lib/foo.py: from a 1 and b 2"));
+    CHECK_THAT(render_error("test", error), Contains("Data and data: from a 1 and b 2"));
+    CHECK_THAT(render_error("test", error), !Contains("c 3"));
+  }
+  for (const auto& [one, two] : collide) staging.remove(RelPath(two));
+  staging.remove(RelPath("data"));
+  CHECK_NOTHROW(staging.check_names());
+}
+
 TEST_CASE("F100_symlink_that_leaves_the_release_is_refused") {
   test::TempDir dir;
   Staging staging(dir.path() / "tree");

@@ -34,10 +34,10 @@ inline std::vector<std::byte> raw_index(const std::vector<RawSection>& sections)
 struct RawEntry {
   uint8_t type = 1;
   uint8_t flags = 0;
-  std::string path;
+  std::string path = {};
   uint64_t size_bytes = 0;
   uint64_t offset = 0;
-  std::string target;
+  std::string target = {};
 };
 
 inline std::vector<std::byte> raw_entries(const std::vector<RawEntry>& entries) {

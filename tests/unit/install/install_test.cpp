@@ -154,7 +154,7 @@ TEST_CASE("progress reaches the whole") {
   CHECK(events.phases == std::vector<std::string>{"unpack", "sync"});
 }
 
-TEST_CASE("F003 a stream that ends early, F004 one that goes on") {
+TEST_CASE("F003 F004 a stream that ends early, and one that goes on") {
   Workshop shop;
   const std::string data = read_text(shop.make());
   const auto install_stream = [&](const std::string& bytes) {

@@ -6,6 +6,7 @@
 #include "installer/install/receipt.hpp"
 #include "installer/install/stage.hpp"
 #include "tests/support/faulty_sys.hpp"
+#include "tests/support/forwarding_sys.hpp"
 #include "workshop.hpp"
 
 namespace eb {
@@ -87,6 +88,74 @@ TEST_CASE("F110 what may: empty folders, mount points, what an interrupted first
   make_prefix(real_sys(), shop.look(shop.at("half")));
   write_text(shop.at("half/note"), "x");
   CHECK(shop.look(shop.at("half")).is_ours);
+}
+
+TEST_CASE("F111 a folder that another user could exchange") {
+  Workshop shop;
+  const fs::path bundle = shop.make();
+  const fs::path above = shop.scratch.path() / "above";
+  const fs::path deep = above / "middle/deep";
+  fs::create_directories(deep);
+  const auto refused = [&] {
+    const Error error = thrown_error([&] { shop.install_file(bundle); });
+    CHECK(error.code() == ExitCode::kPermission);
+    CHECK_THAT(error.hints().at(1), Catch::Matchers::EndsWith("--insecure-prefix"));
+    CHECK(!fs::exists(deep / "p"));
+    return error;
+  };
+  shop.options.prefix = (deep / "p").string();
+  // Everybody may write: into the folder itself, or into one above it.
+  for (const fs::path& open : {deep, above / "middle", above}) {
+    REQUIRE(chmod(open.c_str(), 0777) == 0);
+    const Error error = refused();
+    CHECK(error.where() == open.string());
+    CHECK(error.why() == "everybody may write to it, and it is not sticky");
+    REQUIRE(chmod(open.c_str(), 0755) == 0);
+  }
+  // Not by a detour over a link either.
+  REQUIRE(chmod(above.c_str(), 0777) == 0);
+  fs::create_directory_symlink(deep, shop.scratch.path() / "detour");
+  shop.options.prefix = (shop.scratch.path() / "detour/p").string();
+  CHECK(refused().where() == above.string());
+  // As /tmp is.
+  REQUIRE(chmod(above.c_str(), 01777) == 0);
+  CHECK_NOTHROW(shop.install_file(bundle));
+  // A person may know better; an upgrade is asked anew.
+  REQUIRE(chmod(above.c_str(), 0777) == 0);
+  const fs::path second = shop.make("two");
+  CHECK(thrown_error([&] { shop.install_file(second); }).code() == ExitCode::kPermission);
+  shop.options.insecure_prefix = true;
+  CHECK_NOTHROW(shop.install_file(second));
+}
+
+TEST_CASE("F111 a folder of another user, of root, of one whom nobody can name") {
+  Workshop shop;
+  const fs::path bundle = shop.make();
+  uid_t owner = 0;
+  class OwnedBy final : public ForwardingSys {
+   public:
+    explicit OwnedBy(const uid_t& owner) : owner_(owner) {}
+    int fstatat(int dir, const char* path, struct stat* out, int flags) override {
+      const int r = ForwardingSys::fstatat(dir, path, out, flags);
+      if (std::string_view(path) == "../..") out->st_uid = owner_;
+      return r;
+    }
+
+   private:
+    const uid_t& owner_;
+  } owned(owner);
+  const auto plan = [&] {
+    const auto source = open_bundle_file(owned, bundle.string());
+    return plan_install(owned, shop.open(*source), shop.host, shop.options, false, shop.silence);
+  };
+  for (const uid_t harmless : {uid_t{0}, shop.host.uid, uid_t{65534}}) {
+    owner = harmless;
+    CHECK_NOTHROW(plan());
+  }
+  owner = shop.host.uid + 4711;
+  const Error error = thrown_error(plan);
+  CHECK(error.code() == ExitCode::kPermission);
+  CHECK(error.why() == "it belongs to user " + std::to_string(owner));
 }
 
 TEST_CASE("the marker makes a prefix, and other commands ask for it") {

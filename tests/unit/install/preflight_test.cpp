@@ -181,6 +181,32 @@ TEST_CASE("F113 F114 read-only and noexec mounts are known from statfs") {
   CHECK(std::string(error.what()) == "programs cannot be started from there");
 }
 
+TEST_CASE("F115 mounts without set-id programs and devices will do") {
+  Shop shop;
+  const fs::path bundle = shop.make();
+  shop.sys.change_statfs = [](struct statfs* info) { info->f_flags |= ST_NOSUID | ST_NODEV; };
+  const InstallReport report = shop.install_file(bundle, shop.sys, shop.events);
+  CHECK(shop.events.warnings.empty());
+  CHECK(release_snapshot(shop.release(report.release)) ==
+        snapshot(shop.scratch.path() / "tree-one"));
+}
+
+TEST_CASE("F041 a counter that leaves no room above it") {
+  // More than a JSON reader can hold is no counter at all.
+  for (const char* beyond : {"9007199254740992", "18446744073709551615", "18446744073709551616"}) {
+    Workshop shop;
+    CHECK_THROWS_AS(shop.make("one", {{"counter", beyond}}), Error);
+  }
+  // The largest one locks the prefix against later bundles, until a person says otherwise.
+  Workshop shop;
+  shop.install_file(shop.make("one", {{"counter", "9007199254740991"}}));
+  const fs::path next = shop.make("two", {{"counter", "7"}});
+  CHECK(thrown_error([&] { shop.install_file(next); }).code() == ExitCode::kPolicy);
+  shop.options.allow_downgrade = true;
+  const InstallReport report = shop.install_file(next);
+  CHECK(shop.current() == report.release);
+}
+
 TEST_CASE("a folder that may not be written") {
   Shop shop;
   shop.sys.before = [](const SysCall& call) {

@@ -275,6 +275,17 @@ TEST_CASE("F133 a dead owner's lock is taken over") {
   CHECK(!fs::exists(shop.at(".envinstall/lock.d")));
 }
 
+TEST_CASE("F131 a lock whose owner lost its content with the power is nobody's") {
+  for (const std::string& text : {std::string(), std::string(180, '\0')}) {
+    Shop shop;
+    write_text(shop.at(".envinstall/lock.d/r/owner"), text);
+    CHECK(acquire(shop, "n1").held());
+    write_text(shop.at(".envinstall/lock.d/other/owner"), text);
+    ReleaseLock::remove_abandoned(shop.sys, shop.prefix, shop.host, "n2");
+    CHECK(!fs::exists(shop.at(".envinstall/lock.d")));
+  }
+}
+
 TEST_CASE("a lock file that makes no sense is somebody's") {
   Shop shop;
   write_text(shop.at(".envinstall/lock.d/r/owner"), "what is this\n");

@@ -1,5 +1,7 @@
 #include "installer/install/uninstall.hpp"
 
+#include <fcntl.h>
+
 #include "installer/install/release_check.hpp"
 #include "tests/support/faulty_sys.hpp"
 #include "workshop.hpp"
@@ -146,6 +148,38 @@ TEST_CASE("every call of an uninstall fails once: no release is half there") {
       CHECK(shop.current().empty());
     }
   }
+}
+
+TEST_CASE("F134 what NFS keeps for a running program does not stop an uninstall") {
+  Shop shop;
+  const std::string name = shop.install_file(shop.make()).release;
+  const fs::path release = shop.release(name);
+  write_text(release / "lib/pkg/.nfs000000000012ab3400000001", "still mapped");
+  const UninstallReport report = shop.uninstall_with({});
+  const TrashResult& result = report.removed.at(0).result;
+  CHECK(result.left_count == 1);
+  CHECK(!fs::exists(release));
+  CHECK(shop.current().empty());
+  // Once the program has ended the client takes its file away, and the next run the rest.
+  REQUIRE(shop.leftovers().size() == 1);
+  const fs::path trash = shop.prefix() / ".envinstall" / *shop.leftovers().begin();
+  fs::remove(trash / "lib/pkg/.nfs000000000012ab3400000001");
+  shop.install_file(shop.make("two"));
+  CHECK(shop.leftovers() == std::set<std::string>{});
+}
+
+TEST_CASE("F134 an open program goes on reading its release while that is removed") {
+  Shop shop;
+  const std::string first = shop.install_file(shop.make("one")).release;
+  shop.install_file(shop.make("two"));
+  // By descriptor, as a job holds what it has mapped: the directory entry goes, the file stays.
+  const Fd program = open_at(real_sys(), AT_FDCWD, (shop.release(first) / "bin/python").c_str(),
+                             O_RDONLY, 0, "program");
+  shop.uninstall_with({.release = first});
+  CHECK(!fs::exists(shop.release(first)));
+  char text[64] = {};
+  CHECK(real_sys().pread(program.get(), text, sizeof text - 1, 0) > 0);
+  CHECK(std::string(text) == "#!/bin/sh\necho one\n");
 }
 
 TEST_CASE("a release is compared with its index") {

@@ -205,8 +205,8 @@ TEST_CASE("every option is in the help of its command, and the help fits a termi
   const std::map<std::string, std::vector<std::string>> options = {
       {"",
        {"--prefix", "--parents", "--dry-run", "--jobs", "--max-bytes", "--allow-downgrade",
-        "--wait", "--json", "--quiet", "--verbose", "--help", "--version", "--allowed-signers",
-        "--trust", "--require-signatures"}},
+        "--wait", "--insecure-prefix", "--json", "--quiet", "--verbose", "--help", "--version",
+        "--allowed-signers", "--trust", "--require-signatures"}},
       {"list", {"--json", "--help"}},
       {"info", {"--json", "--allowed-signers", "--trust", "--require-signatures"}},
       {"verify", {"--full", "--jobs", "--json", "--quiet", "--verbose", "--trust"}},

@@ -42,7 +42,7 @@ TEST_CASE("stage prints the prefix and nothing else, and is done the second time
   CHECK(again.records().at(0)["prefix"] == prefix);
 }
 
-TEST_CASE("a staged release stays while another job uses it") {
+TEST_CASE("F134 a staged release stays while another job uses it") {
   Node node;
   node.variables["SLURM_JOB_ID"] = "41";
   const fs::path prefix = node.staged();

@@ -1,0 +1,338 @@
+// The power goes after every operation that changes the disk (F131): real installs, rollbacks and
+// uninstalls on an ext4 file system of their own, which is shut down without a flush, mounted again
+// and held against the trees by hash.
+//
+//     power_cut [--step N]
+//
+// N: every N-th operation of each scenario (default 12; 1 with EB_HOSTILE=all). What has to hold:
+// each release that is there is whole; `current` is what it was or what it was to be; after a
+// reported success it is what it was to be; the same command then does the rest. The negative
+// controls leave syncs out, and have to be found. Exit code 77 with "skipped: …" where this machine
+// has no loop devices.
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <iostream>
+
+#include "extent.hpp"
+#include "installer/install/rollback.hpp"
+#include "installer/install/uninstall.hpp"
+#include "loop_disk.hpp"
+#include "tests/support/forwarding_sys.hpp"
+#include "tests/unit/install/workshop.hpp"
+
+namespace eb {
+namespace {
+
+using namespace test;
+
+enum class Omit { kNothing, kFileSyncs, kFolderSyncs, kAllSyncs };
+
+/// Counts what changes the disk, and lets the power go after the operation `cut_after`.
+class CutSys final : public ForwardingSys {
+ public:
+  CutSys(const LoopDisk& disk, size_t cut_after, Omit omit)
+      : disk_(disk), cut_after_(cut_after), omit_(omit) {}
+
+  size_t operations() const { return done_; }
+
+  int openat(int dir, const char* path, int flags, mode_t mode) override {
+    const int r = ForwardingSys::openat(dir, path, flags, mode);
+    return (flags & O_CREAT) != 0 ? counted(r) : r;
+  }
+  ssize_t write(int fd, const void* buffer, size_t size) override {
+    return counted(ForwardingSys::write(fd, buffer, size));
+  }
+  ssize_t pwrite(int fd, const void* buffer, size_t size, off_t offset) override {
+    return counted(ForwardingSys::pwrite(fd, buffer, size, offset));
+  }
+  int ftruncate(int fd, off_t size) override { return counted(ForwardingSys::ftruncate(fd, size)); }
+  int fchmod(int fd, mode_t mode) override { return counted(ForwardingSys::fchmod(fd, mode)); }
+  int fchmodat(int dir, const char* path, mode_t mode) override {
+    return counted(ForwardingSys::fchmodat(dir, path, mode));
+  }
+  int fsync(int fd) override {
+    struct stat info {};
+    const bool is_folder = ::fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
+    const bool left_out =
+        omit_ == Omit::kAllSyncs || omit_ == (is_folder ? Omit::kFolderSyncs : Omit::kFileSyncs);
+    return counted(left_out ? 0 : ForwardingSys::fsync(fd));
+  }
+  int syncfs(int fd) override {
+    const bool left_out = omit_ == Omit::kFileSyncs || omit_ == Omit::kAllSyncs;
+    return counted(left_out ? 0 : ForwardingSys::syncfs(fd));
+  }
+  int mkdirat(int dir, const char* path, mode_t mode) override {
+    return counted(ForwardingSys::mkdirat(dir, path, mode));
+  }
+  int symlinkat(const char* target, int dir, const char* path) override {
+    return counted(ForwardingSys::symlinkat(target, dir, path));
+  }
+  int linkat(int from_dir, const char* from, int to_dir, const char* to) override {
+    return counted(ForwardingSys::linkat(from_dir, from, to_dir, to));
+  }
+  int renameat(int from_dir, const char* from, int to_dir, const char* to) override {
+    return counted(ForwardingSys::renameat(from_dir, from, to_dir, to));
+  }
+  int unlinkat(int dir, const char* path, int flags) override {
+    return counted(ForwardingSys::unlinkat(dir, path, flags));
+  }
+
+ private:
+  template <typename Result>
+  Result counted(Result result) {
+    if (++done_ == cut_after_) disk_.cut_power();
+    return result;
+  }
+
+  const LoopDisk& disk_;
+  size_t cut_after_;
+  Omit omit_;
+  std::atomic<size_t> done_{0};
+};
+
+/// What is done, from which state to which. "" = no release is active.
+struct Scenario {
+  std::string name;
+  std::function<void()> prepare;
+  std::function<void(Sys&)> act;
+  std::string before;
+  std::string after;
+  std::set<std::string> gone = {};  ///< releases that a success has removed
+};
+
+struct Tally {
+  size_t points = 0, before = 0, after = 0, broken = 0, lost = 0, stuck = 0;
+
+  Tally& operator+=(const Tally& other) {
+    points += other.points, before += other.before, after += other.after;
+    broken += other.broken, lost += other.lost, stuck += other.stuck;
+    return *this;
+  }
+  bool is_good() const { return broken == 0 && lost == 0 && stuck == 0; }
+};
+
+class PowerCuts {
+ public:
+  PowerCuts() {
+    // A worker more would make no difference but in the order of operations.
+    shop_.options.jobs = 1;
+    shop_.options.wait_seconds = 1;
+    // A machine that knows itself again after a boot.
+    shop_.host.machine_id = "machine";
+    shop_.host.node = "node7";
+    shop_.host.boot_id = "boot before the cut";
+    fs::create_directory(shop_.prefix());
+    for (const char* text : {"one", "two"}) bundles_[text] = shop_.make(text);
+    for (const char* text : {"one", "two"}) {
+      names_[text] = shop_.install_file(bundles_[text]).release;
+      trees_[names_[text]] = snapshot(shop_.scratch.path() / (std::string("tree-") + text));
+    }
+    fs::remove_all(shop_.prefix());
+    fs::create_directory(shop_.prefix());
+  }
+
+  std::vector<Scenario> scenarios() {
+    const std::string one = names_["one"];
+    const std::string two = names_["two"];
+    const auto put = [this](const char* text) {
+      return [this, text](Sys& sys) { shop_.install_file(bundles_[text], sys, shop_.silence); };
+    };
+    const auto nothing = [] {};
+    const auto has_one = [this] { shop_.install_file(bundles_["one"]); };
+    const auto has_both = [this] {
+      shop_.install_file(bundles_["one"]);
+      shop_.install_file(bundles_["two"]);
+    };
+    const auto roll = [this](Sys& sys) {
+      rollback(sys, open_prefix(sys, shop_.prefix().string()), names_["one"], shop_.host,
+               shop_.silence, shop_.stop);
+    };
+    const auto remove = [this](UninstallOptions options) {
+      return [this, options](Sys& sys) {
+        uninstall(sys, open_prefix(sys, shop_.prefix().string()), options, shop_.host,
+                  shop_.silence, shop_.stop);
+      };
+    };
+    return {{"first install", nothing, put("one"), "", one},
+            {"upgrade", has_one, put("two"), one, two},
+            {"install of what is there", has_both, put("one"), two, one},
+            {"rollback", has_both, roll, two, one},
+            {"uninstall of the older", has_both, remove({.release = one}), two, two, {one}},
+            {"uninstall of all", has_both, remove({.all = true}), two, "", {one, two}}};
+  }
+
+  // As a machine whose kernel cannot be trusted with syncfs: every file and folder by itself.
+  void use_old_kernel(bool old) { shop_.host.kernel = old ? "4.18.0" : kernel_; }
+
+  Tally run(const Scenario& scenario, size_t step, Omit omit, size_t last_only = 0) {
+    const fs::path base = image("base");
+    LoopDisk::format(base);
+    {
+      const LoopDisk disk(base, shop_.prefix());
+      scenario.prepare();
+    }
+    const size_t total = count(scenario, base, omit);
+    Tally tally;
+    const size_t first = last_only == 0 || last_only >= total ? 1 : total - last_only;
+    // The last operation always: success is reported right behind it.
+    std::set<size_t> points = {total};
+    for (size_t at = first; at <= total; at += step) points.insert(at);
+    for (const size_t at : points) tally += cut(scenario, base, at, omit);
+    std::printf(
+        "%-26s %4zu operations, %4zu cuts: %zu before, %zu after, %zu broken, %zu lost, %zu "
+        "stuck\n",
+        scenario.name.c_str(), total, tally.points, tally.before, tally.after, tally.broken,
+        tally.lost, tally.stuck);
+    std::fflush(stdout);
+    return tally;
+  }
+
+ private:
+  fs::path image(const std::string& name) const { return shop_.scratch.path() / (name + ".ext4"); }
+
+  size_t count(const Scenario& scenario, const fs::path& base, Omit omit) {
+    copy_image(base, image("count"));
+    const LoopDisk disk(image("count"), shop_.prefix());
+    CutSys sys(disk, SIZE_MAX, omit);
+    scenario.act(sys);
+    return sys.operations();
+  }
+
+  Tally cut(const Scenario& scenario, const fs::path& base, size_t at, Omit omit) {
+    copy_image(base, image("cut"));
+    bool succeeded = false;
+    {
+      const LoopDisk disk(image("cut"), shop_.prefix());
+      CutSys sys(disk, at, omit);
+      try {
+        scenario.act(sys);
+        succeeded = true;
+      } catch (const Error&) {
+        // The disk is gone.
+      }
+    }
+    Tally out;
+    out.points = 1;
+    // The machine boots again.
+    const std::string boot = std::exchange(shop_.host.boot_id, "boot after the cut");
+    const LoopDisk disk(image("cut"), shop_.prefix());
+    const std::string problem = problem_of(scenario, succeeded, out);
+    if (problem.empty() && omit == Omit::kNothing) out.stuck = finish(scenario) ? 0 : 1;
+    if ((!problem.empty() || out.stuck > 0) && omit == Omit::kNothing) {
+      std::printf("%s, cut after operation %zu: %s\n", scenario.name.c_str(), at,
+                  problem.empty() ? "the next run does not finish" : problem.c_str());
+    }
+    shop_.host.boot_id = boot;
+    return out;
+  }
+
+  std::string problem_of(const Scenario& scenario, bool succeeded, Tally& out) const {
+    const std::string current = shop_.current();
+    const auto is_whole = [&](const std::string& name) {
+      try {
+        return release_snapshot(shop_.release(name)) == trees_.at(name);
+      } catch (const std::exception&) {
+        return false;  // unreadable
+      }
+    };
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(shop_.prefix() / "releases", error)) {
+      const std::string name = entry.path().filename();
+      if (name.starts_with('.')) continue;
+      if (!is_whole(name)) return ++out.broken, name + " is not whole";
+      if (succeeded && scenario.gone.contains(name)) return ++out.lost, name + " is back";
+    }
+    if (!current.empty() && !fs::exists(shop_.release(current))) {
+      return ++out.broken, "current leads nowhere";
+    }
+    if (current == scenario.after) return ++out.after, "";
+    if (current != scenario.before) return ++out.broken, "current is '" + current + "'";
+    if (succeeded) return ++out.lost, "success was reported, current is '" + current + "'";
+    return ++out.before, "";
+  }
+
+  // The same command again: what there is to do is done, and nothing is left over.
+  bool finish(const Scenario& scenario) {
+    const int64_t now = std::exchange(shop_.host.now, shop_.host.now + 7200);
+    bool good = true;
+    try {
+      scenario.act(real_sys());
+    } catch (const Error& error) {
+      // A release that is gone already cannot be removed again.
+      good = !scenario.gone.empty() && error.code() == ExitCode::kUsage;
+      if (!good) std::cout << render_error("again", error);
+    }
+    shop_.host.now = now;
+    Tally ignored;
+    const std::string problem = problem_of(scenario, true, ignored);
+    if (!problem.empty()) std::printf("again: %s\n", problem.c_str());
+    return good && problem.empty();
+  }
+
+  Workshop shop_;
+  std::string kernel_ = shop_.host.kernel;
+  std::map<std::string, fs::path> bundles_;
+  std::map<std::string, std::string> names_;
+  std::map<std::string, std::map<std::string, std::string>> trees_;
+};
+
+int run_all(size_t step) {
+  PowerCuts cuts;
+  Tally all;
+  for (const bool old_kernel : {false, true}) {
+    cuts.use_old_kernel(old_kernel);
+    std::printf("%s\n",
+                old_kernel ? "durable by fsync of every file and folder:" : "durable by syncfs:");
+    for (const Scenario& scenario : cuts.scenarios())
+      all += cuts.run(scenario, step, Omit::kNothing);
+  }
+  std::printf("%zu cuts: %zu before, %zu after, %zu broken, %zu lost, %zu stuck\n", all.points,
+              all.before, all.after, all.broken, all.lost, all.stuck);
+  // Whoever finds nothing here would find nothing there either.
+  bool controls_found = true;
+  const std::pair<Omit, const char*> controls[] = {{Omit::kFileSyncs, "no sync of files:"},
+                                                   {Omit::kFolderSyncs, "no sync of folders:"},
+                                                   {Omit::kAllSyncs, "no sync at all:"}};
+  cuts.use_old_kernel(false);
+  for (const auto& [omit, text] : controls) {
+    std::printf("%s\n", text);
+    Tally found;
+    for (const Scenario& scenario : cuts.scenarios()) {
+      if (scenario.name == "first install" || scenario.name == "upgrade") {
+        found += cuts.run(scenario, 1, omit, 40);
+      }
+    }
+    if (found.broken + found.lost == 0) {
+      std::printf("FAILED  the negative control was not found\n");
+      controls_found = false;
+    }
+  }
+  const bool enough = !is_exhaustive() || all.points >= 1000;
+  if (!enough) std::printf("FAILED  fewer than 1000 cuts\n");
+  return all.is_good() && controls_found && enough ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace eb
+
+int main(int argc, char** argv) {
+  size_t step = eb::test::extent(12, 1);
+  if (argc == 3 && std::string_view(argv[1]) == "--step") step = std::stoul(argv[2]);
+  if (const std::string obstacle = eb::test::LoopDisk::obstacle(); !obstacle.empty()) {
+    std::printf("skipped: %s\n", obstacle.c_str());
+    return 77;
+  }
+  try {
+    return eb::run_all(step);
+  } catch (const eb::Error& error) {
+    std::cout << eb::render_error("power_cut", error);
+  } catch (const std::exception& error) {
+    std::printf("FAILED  %s\n", error.what());
+  }
+  return 1;
+}
