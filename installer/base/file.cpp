@@ -139,6 +139,13 @@ static bool is_same_file(Sys& sys, int dir, const char* path, const struct stat&
          there.st_dev == written.st_dev && there.st_ino == written.st_ino;
 }
 
+int rename_at(Sys& sys, int from_dir, const char* from, int to_dir, const char* to) {
+  struct stat before {};
+  const int known = sys.fstatat(from_dir, from, &before, AT_SYMLINK_NOFOLLOW);
+  const int r = retry_interrupted([&] { return sys.renameat(from_dir, from, to_dir, to); });
+  return r < 0 && known == 0 && is_same_file(sys, to_dir, to, before) ? 0 : r;
+}
+
 void replace_file_at(Sys& sys, int dir, const char* path, const char* temporary, Bytes data,
                      mode_t mode, const std::string& where) {
   sys.unlinkat(dir, temporary, 0);

@@ -62,6 +62,10 @@ void pwrite_all(Sys& sys, int fd, Bytes data, uint64_t offset, const std::string
 /// close() whose error counts.
 void close_written(Sys& sys, Fd fd, const std::string& where);
 
+/// renameat() whose reply may be lost: 0 also when it failed but `to` is now what `from` was, as
+/// on NFS, where a request that was done is sent again (FAULTS §6). Else -errno.
+int rename_at(Sys& sys, int from_dir, const char* from, int to_dir, const char* to);
+
 /// The whole of a regular file, at most `max_bytes` (else Error kIo "file too large").
 std::vector<std::byte> read_file_at(Sys& sys, int dir, const char* path, size_t max_bytes,
                                     const std::string& where);

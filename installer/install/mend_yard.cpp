@@ -32,7 +32,7 @@ void MendYard::place(const std::string& temporary, int parent, const std::string
       S_ISDIR(info.st_mode)) {
     set_aside(parent, name, where);
   }
-  if (const int r = sys_.renameat(fd_.get(), temporary.c_str(), parent, name.c_str()); r < 0) {
+  if (const int r = rename_at(sys_, fd_.get(), temporary.c_str(), parent, name.c_str()); r < 0) {
     throw system_error(-r, "cannot put the file into its place", where);
   }
 }
@@ -42,7 +42,7 @@ void MendYard::set_aside(int parent, const std::string& name, const std::string&
   const std::string path = prefix_.at(kStateDir) + "/" + kept;
   make_directory(sys_, prefix_.state.get(), kept.c_str(), 0700, path);
   const std::string to = kept + "/" + std::to_string(++kept_count_) + "-" + name.substr(0, 200);
-  if (const int r = sys_.renameat(parent, name.c_str(), prefix_.state.get(), to.c_str()); r < 0) {
+  if (const int r = rename_at(sys_, parent, name.c_str(), prefix_.state.get(), to.c_str()); r < 0) {
     throw system_error(-r, "cannot move away what stands in the way", where);
   }
   kept_at_ = path;

@@ -6,19 +6,21 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 
 #include "installer/base/error.hpp"
 #include "installer/install/directory_cache.hpp"
 #include "installer/install/floor.hpp"
-#include "installer/install/frame_selection.hpp"
+#include "installer/install/frame_pipeline.hpp"
 #include "installer/install/image_check.hpp"
 #include "installer/install/mend_yard.hpp"
 #include "installer/install/receipt.hpp"
 #include "installer/install/receipt_of.hpp"
 #include "installer/install/release_lock.hpp"
 #include "installer/install/release_to_repair.hpp"
+#include "installer/install/reuse.hpp"
 #include "installer/install/small_file.hpp"
 #include "installer/install/stage.hpp"
 #include "installer/install/unpack_image.hpp"
@@ -269,12 +271,16 @@ class RepairRun {
       NewFile& file = files_[number];
       file.left = bundle_.index().entries[number].size_bytes;
     }
-    const std::vector<size_t> frames = frames_of(layout, wanted);
-    report_.frames_read = frames.size();
-    const unsigned jobs = std::max(1u, std::min<unsigned>(options_.jobs, 16));
-    read_frames(
-        source_, bundle_, layout, frames, jobs,
-        [&](uint32_t number, uint64_t offset, Bytes data) { write_part(number, offset, data); },
+    std::vector<char> is_right(bundle_.index().entries.size(), 1);
+    for (const uint32_t number : wanted) is_right[number] = 0;
+    FrameWork work{.jobs = std::clamp(options_.jobs, 1u, kMaxDefaultJobs),
+                   .phase = "read",
+                   .in_order = source_.is_stream(),
+                   .wanted = layout.frames_needed(is_right)};
+    report_.frames_read = static_cast<size_t>(std::ranges::count(work.wanted, true));
+    run_frames(
+        source_, bundle_, layout, work,
+        [&]() -> std::unique_ptr<ContentConsumer> { return std::make_unique<PartWriter>(*this); },
         events_, stop_);
     for (const uint32_t number : wanted) {
       const Entry& entry = bundle_.index().entries[number];
@@ -334,6 +340,17 @@ class RepairRun {
 
   static std::string temporary_of(uint32_t number) { return "file-" + std::to_string(number); }
 
+  class PartWriter final : public ContentConsumer {
+   public:
+    explicit PartWriter(RepairRun& run) : run_(run) {}
+    void content(uint32_t entry, uint64_t offset, Bytes data) override {
+      run_.write_part(entry, offset, data);
+    }
+
+   private:
+    RepairRun& run_;
+  };
+
   void write_part(uint32_t number, uint64_t offset, Bytes data) {
     const auto found = files_.find(number);
     if (found == files_.end()) return;  // it shares the frame with one that is wrong
@@ -351,6 +368,7 @@ class RepairRun {
     const std::lock_guard lock(mutex_);
     file.left -= data.size();
     if (file.left > 0) return;
+    mark_complete(sys_, fd);
     int r = sys_.fchmod(fd, mode_of(entry));
     if (r == 0) r = sys_.fsync(fd);
     if (r < 0) throw system_error(-r, "cannot make the file durable", where(entry));

@@ -202,8 +202,9 @@ TEST_CASE("a file is replaced as a whole") {
   struct stat info {};
   REQUIRE(stat((f.folder.path() / "a").c_str(), &info) == 0);
   CHECK((info.st_mode & 07777) == 0640);
-  const std::vector<std::string> expected = {"unlinkat", "openat", "write", "write",    "write",
-                                             "fchmod",   "fsync",  "close", "renameat", "fsync"};
+  const std::vector<std::string> expected = {"unlinkat", "openat",   "write", "write",
+                                             "write",    "fchmod",   "fsync", "fstat",
+                                             "close",    "renameat", "fsync"};
   CHECK(f.sys.calls == expected);
 }
 

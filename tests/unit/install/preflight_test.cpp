@@ -202,7 +202,7 @@ TEST_CASE("F041 a counter that leaves no room above it") {
   shop.install_file(shop.make("one", {{"counter", "9007199254740991"}}));
   const fs::path next = shop.make("two", {{"counter", "7"}});
   CHECK(thrown_error([&] { shop.install_file(next); }).code() == ExitCode::kPolicy);
-  shop.options.allow_downgrade = true;
+  shop.options.exceptions.downgrade = true;
   const InstallReport report = shop.install_file(next);
   CHECK(shop.current() == report.release);
 }

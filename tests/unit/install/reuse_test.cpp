@@ -59,7 +59,7 @@ TEST_CASE("an upgrade shares unchanged files with the active release and writes 
   CHECK(release_snapshot(after) == shop.tree_two);
 }
 
-TEST_CASE("--no-reuse writes every file") {
+TEST_CASE("without reuse every file is written") {
   Upgrade shop;
   shop.options.reuse = false;
   const InstallReport report = shop.install_file(shop.two);

@@ -267,7 +267,10 @@ TEST_CASE("a failing disk leaves the active release, and the message says which"
   shop.install_bundle(shop.make("one"));
   const std::string active = shop.current();
   FaultySys faulty;
-  faulty.before = [](const SysCall& call) { return call.name == "pwrite" ? ENOSPC : 0; };
+  faulty.before = [](const SysCall& call) {
+    return std::string(call.name) == "openat" && std::string(call.path) == "README.txt" ? ENOSPC
+                                                                                        : 0;
+  };
   shop.sys = &faulty;
   const CommandResult result = shop.install_bundle(shop.make("two"));
   CHECK(result.code == 20);
