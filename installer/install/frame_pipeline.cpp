@@ -83,7 +83,12 @@ class FrameRun {
     const std::lock_guard lock(read_mutex_);
     while (may_go_on(next_)) {
       *frame = next_;
-      read(*frame, decoder);
+      try {
+        read(*frame, decoder);
+      } catch (...) {
+        failed_ = true;  // under the lock: nobody may read on where this read ended
+        throw;
+      }
       ++next_;
       if (is_wanted(*frame)) return true;
     }

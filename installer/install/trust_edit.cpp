@@ -57,7 +57,7 @@ class Draft {
     if (r == 0) r = sys_.fsync(fd_.get());
     if (r < 0) throw system_error(-r, "cannot change the trust file", where);
     close_written(sys_, std::move(fd_), where);
-    r = sys_.renameat(dir_, name_.c_str(), dir_, as.c_str());
+    r = rename_at(sys_, dir_, name_.c_str(), dir_, as.c_str());
     if (r < 0) throw system_error(-r, "cannot change the trust file", where);
     name_.clear();
     sync_directory(sys_, dir_, where);
