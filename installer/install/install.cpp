@@ -12,6 +12,7 @@
 #include "installer/install/existing_release.hpp"
 #include "installer/install/publish.hpp"
 #include "installer/install/receipt.hpp"
+#include "installer/install/receipt_of.hpp"
 #include "installer/install/release_lock.hpp"
 #include "installer/install/small_file.hpp"
 #include "installer/install/stage.hpp"
@@ -220,18 +221,7 @@ class InstallRun {
     const std::string where = stage_->where() + "/" + kBundleDir;
     make_directory(sys_, stage_->fd(), kBundleDir, 0755, where);
     const Fd dir = open_dir_at(sys_, stage_->fd(), kBundleDir, where);
-    const AcceptedSignature& accepted = bundle_.accepted().front();
-    Receipt receipt;
-    receipt.id = plan_.id;
-    receipt.nonce = nonce_;
-    receipt.name = meta(meta_key::kName);
-    receipt.counter = counter();
-    receipt.epoch = static_cast<int64_t>(parse_number(meta(meta_key::kEpoch)).value_or(0));
-    receipt.installed = host_.now;
-    receipt.installer = EB_VERSION;
-    receipt.signer = accepted.fingerprint;
-    receipt.trust = trust_.origin_of(accepted);
-    const std::string text = encode_receipt(receipt);
+    const std::string text = encode_receipt(receipt_of(bundle_, nonce_, trust_, host_));
     write_file(dir.get(), kIndexFile, bundle_.index_bytes(), where);
     write_file(dir.get(), kSignaturesFile, bundle_.signature_bytes(), where);
     write_file(dir.get(), kReceiptFile, as_bytes(text), where);
@@ -254,7 +244,9 @@ class InstallRun {
   void sync() {
     const auto begin = Clock::now();
     events_.on(PhaseStarted{"sync", 0, "files"});
-    make_durable(sys_, stage_->fd(), own_index(), plan_.durability, !plan_.durability.by_syncfs,
+    // Of files that another run wrote nobody knows whether it came to sync them.
+    const bool files_synced = !plan_.durability.by_syncfs && reused_.files == 0;
+    make_durable(sys_, stage_->fd(), own_index(), plan_.durability, files_synced,
                  plan_.workers.jobs, stage_->where());
     events_.on(PhaseFinished{"sync", seconds_since(begin)});
   }

@@ -245,5 +245,21 @@ TEST_CASE("F130 a run after a killed one keeps what was whole") {
   CHECK(std::ranges::count(events.phases, "resume") == 1);
 }
 
+TEST_CASE("F118 where every file is synced by itself, shared files are, too") {
+  Upgrade shop;
+  FaultySys sys;
+  std::set<std::string> opened;
+  sys.change_statfs = [](struct statfs* info) { info->f_type = 0x6969; };  // NFS
+  sys.before = [&](const SysCall& call) {
+    // Linked files are opened for nothing else; a first try to clone one is refused here.
+    if (std::string(call.name) == "clone_file") opened.clear();
+    if (std::string(call.name) == "openat") opened.insert(call.path);
+    return 0;
+  };
+  const InstallReport report = shop.install_file(shop.two, sys, shop.silence);
+  CHECK(report.reused.files > 20);
+  for (int i = 0; i < 20; ++i) CHECK(opened.contains("m" + std::to_string(i) + ".py"));
+}
+
 }  // namespace
 }  // namespace eb
