@@ -16,6 +16,7 @@ int gc_command(const std::vector<std::string>& arguments, Environment& environme
 int history_command(const std::vector<std::string>& arguments, Environment& environment);
 int list_command(const std::vector<std::string>& arguments, Environment& environment);
 int info_command(const std::vector<std::string>& arguments, Environment& environment);
+int prewarm_command(const std::vector<std::string>& arguments, Environment& environment);
 int repair_command(const std::vector<std::string>& arguments, Environment& environment);
 int rollback_command(const std::vector<std::string>& arguments, Environment& environment);
 int verify_command(const std::vector<std::string>& arguments, Environment& environment);
@@ -28,11 +29,10 @@ struct Command {
   int (*run)(const std::vector<std::string>&, Environment&);
 };
 inline constexpr Command kCommands[] = {
-    {"check", check_command},         {"gc", gc_command},
-    {"history", history_command},     {"info", info_command},
-    {"install", install_command},     {"list", list_command},
-    {"repair", repair_command},       {"rollback", rollback_command},
-    {"stage", stage_command},         {"trust", trust_command},
-    {"uninstall", uninstall_command}, {"verify", verify_command}};
+    {"check", check_command},     {"gc", gc_command},           {"history", history_command},
+    {"info", info_command},       {"install", install_command}, {"list", list_command},
+    {"prewarm", prewarm_command}, {"repair", repair_command},   {"rollback", rollback_command},
+    {"stage", stage_command},     {"trust", trust_command},     {"uninstall", uninstall_command},
+    {"verify", verify_command}};
 
 }  // namespace eb

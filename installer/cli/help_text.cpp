@@ -21,6 +21,7 @@ commands:
   info BUNDLE|PREFIX        what a bundle or a prefix holds, and who signed it
   verify BUNDLE|PREFIX      check a bundle, or what was installed
   check PREFIX              prove that the GPU stack works on this machine
+  prewarm PREFIX            read what programs start from into this machine's memory
   rollback PREFIX           make the release before, or a named one, the active one
   repair PREFIX             write anew what was damaged, out of the bundle
   history PREFIX            what happened to a prefix, when, and by whom
@@ -41,6 +42,7 @@ options:
   --max-bytes SIZE          refuse a bundle whose files are larger, for example 20G
   --no-reuse                write every file, also those that the active release has unchanged;
                             else they are shared (reflinks, or hard links) and not written again
+  --prewarm                 at last read what programs start from into memory, as 'prewarm' does
   --allow-downgrade         accept a bundle that is older than what was installed
   --wait SECONDS            how long to wait for another run on the same release (default 600)
   --insecure-prefix         accept a folder that another user could exchange
@@ -256,6 +258,25 @@ example:
   envinstall gc /opt/dl --keep 3 --older-than 30d --dry-run
 )";
 
+constexpr char kPrewarm[] =
+    R"(Reads programs, shared libraries and bytecode of a release into the memory of this machine, in
+large reads and in the order in which they lie there. The first start of a program then does not
+wait for the disk or the file server. For a job: once a node, before its programs start.
+
+usage: envinstall prewarm PREFIX [RELEASE] [OPTIONS]
+
+options:
+  --max-bytes SIZE          read no more than that (default: half of the memory that is available)
+  --jobs N                  workers (default: the CPUs that may be used, at most 16)
+  --json                    one record
+  -q, --quiet               print errors only
+  -v, --verbose             say more
+  -h, --help                this text
+
+example:
+  envinstall prewarm /opt/dl
+)";
+
 constexpr char kRollback[] =
     R"(Makes a release that is installed the active one: the one that was active before, or the one that
 is named. One link changes; running programs keep the release that they started with.
@@ -396,6 +417,7 @@ std::string help_text(const std::string& command, const std::string& anchors) {
   if (command == "info") return kInfo;
   if (command == "verify") return kVerify;
   if (command == "repair") return kRepair;
+  if (command == "prewarm") return kPrewarm;
   if (command == "rollback") return kRollback;
   if (command == "stage") return kStage;
   if (command == "trust") return kTrust;

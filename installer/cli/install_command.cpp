@@ -9,6 +9,7 @@
 #include "installer/cli/progress_printer.hpp"
 #include "installer/install/existing_release.hpp"
 #include "installer/install/install.hpp"
+#include "installer/install/prewarm.hpp"
 #include "installer/install/size_text.hpp"
 
 namespace eb {
@@ -22,6 +23,7 @@ struct InstallArguments {
   ModuleOptions modules;
   OutputOptions output;
   bool dry_run = false;
+  bool prewarm = false;
   bool check_mode = false;  ///< as dry_run, and the exit code says whether anything would change
 
   bool parse(const std::vector<std::string>& arguments, Environment& environment);
@@ -35,6 +37,7 @@ bool InstallArguments::parse(const std::vector<std::string>& arguments, Environm
   app.add_flag("--parents", install.create_parents);
   app.add_flag("--dry-run", dry_run);
   app.add_flag("--check", check_mode);
+  app.add_flag("--prewarm", prewarm);
   app.add_flag_callback("--as-image", [this] { install.form = ReleaseForm::kImage; });
   app.add_flag("--allow-downgrade", install.exceptions.downgrade);
   add_work_options(app, install);
@@ -147,6 +150,12 @@ int install_command(const std::vector<std::string>& arguments, Environment& envi
   const InstallReport report =
       install(environment.sys, *opened->source, opened->bundle, std::move(*plan), opened->trust,
               host, given.install, progress, environment.stop);
+  if (given.prewarm) {
+    PrewarmOptions options;
+    options.jobs = std::min(host.cpus, kMaxDefaultJobs);
+    prewarm(environment.sys, open_prefix(environment.sys, report.prefix), options, host, progress,
+            environment.stop);
+  }
   print_report({report, *opened, *outlook, check}, given.check.mode, given.output,
                progress.warnings(), environment.out);
   return 0;

@@ -196,6 +196,8 @@ def install_upgrade_and_after(shop):
     shop.run(program, bundle(shop, "second"), "--prefix", "p")
     second = shop.path("p/current").readlink().name
     shop.run(program, "list", "p", sort=True)
+    shop.run(program, "prewarm", "p", "--max-bytes", "1k")
+    shop.run(program, "prewarm", "p", "nothing")
     shop.run(program, "rollback", "p")
     shop.run(program, "rollback", "p")
     shop.run(program, "rollback", "p", "nothing")
@@ -325,7 +327,7 @@ def help_case(program, *command):
 
 
 for _program, _commands in {
-    "envinstall": ("check", "gc", "history", "list", "info", "repair", "stage", "trust", "verify", "rollback", "uninstall"),
+    "envinstall": ("check", "gc", "history", "list", "info", "prewarm", "repair", "stage", "trust", "verify", "rollback", "uninstall"),
     "envbundle": ("lock", "fetch", "build", "inspect", "verify", "keygen", "sign"),
     "envrun": ("shell", "jupyter", "kernelspec", "venv", "sshd", "ddp-check", "slurm-template", "doctor", "completion", "man"),
 }.items():

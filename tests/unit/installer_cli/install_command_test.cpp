@@ -289,6 +289,18 @@ TEST_CASE("option --parents makes the folders above") {
   CHECK(fs::exists(deep + "/current/bin/python"));
 }
 
+TEST_CASE("option --prewarm reads the release when all is done, also one that is there already") {
+  InstallerRun shop;
+  const fs::path bundle = shop.make();
+  CHECK_THAT(shop.install_bundle(bundle).err, !Contains("prewarm"));
+  const CommandResult again = shop.install_bundle(bundle, {"--prewarm"});
+  CHECK(again.code == 0);
+  CHECK_THAT(again.err, Contains("prewarm "));
+  const CommandResult alone = shop.run({"prewarm", shop.prefix().string(), "--json"});
+  CHECK(alone.code == 0);
+  CHECK(alone.records().at(0).at("files") == 3);
+}
+
 TEST_CASE("option --verbose says more") {
   InstallerRun shop;
   CHECK_THAT(shop.install_bundle(shop.make(), {"--verbose", "-j", "1"}).err,
