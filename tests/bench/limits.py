@@ -55,34 +55,35 @@ def on_all_cores(work) -> float:
     return time.monotonic() - begin
 
 
-def write_seconds(place: places.Place, size: int) -> float:
-    """Large writes into one file a core, and `sync` of the file system."""
+def probe_seconds(place: places.Place, work) -> float:
+    """Of work(folder, number, count) on all cores, in a folder of its own that is synced and removed."""
     folder = place.path("probe")
     folder.mkdir()
-
-    def work(number: int, count: int) -> None:
-        block = os.urandom(BLOCK)
-        left = size // count
-        with open(folder / str(number), "wb", buffering=0) as out:
-            while left > 0:
-                left -= out.write(block[:min(left, BLOCK)])
-
     try:
         place.settle()
         begin = time.monotonic()
-        on_all_cores(work)
+        on_all_cores(lambda number, count: work(folder, number, count))
         stopwatch.sync_file_system(folder)
         return time.monotonic() - begin
     finally:
         place.remove("probe")
 
 
+def write_seconds(place: places.Place, size: int) -> float:
+    """Large writes into one file a core, and `sync` of the file system."""
+    def work(folder: pathlib.Path, number: int, count: int) -> None:
+        block = os.urandom(BLOCK)
+        left = size // count
+        with open(folder / str(number), "wb", buffering=0) as out:
+            while left > 0:
+                left -= out.write(block[:min(left, BLOCK)])
+
+    return probe_seconds(place, work)
+
+
 def create_seconds(place: places.Place, files: int) -> float:
     """Empty files in folders of a core's own. Python's share in it is about a tenth on a disk."""
-    folder = place.path("probe")
-    folder.mkdir()
-
-    def work(number: int, count: int) -> None:
+    def work(folder: pathlib.Path, number: int, count: int) -> None:
         inside = -1
         for index in range(files // count):
             if index % FILES_PER_FOLDER == 0:
@@ -93,14 +94,7 @@ def create_seconds(place: places.Place, files: int) -> float:
                 inside = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
             os.close(os.open(str(index), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=inside))
 
-    try:
-        place.settle()
-        begin = time.monotonic()
-        on_all_cores(work)
-        stopwatch.sync_file_system(folder)
-        return time.monotonic() - begin
-    finally:
-        place.remove("probe")
+    return probe_seconds(place, work)
 
 
 def read_seconds(path: pathlib.Path) -> float:
