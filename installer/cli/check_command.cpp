@@ -68,10 +68,7 @@ int check_command(const std::vector<std::string>& arguments, Environment& enviro
   if (given.prefix.empty()) {
     throw Error(ExitCode::kUsage, "no prefix is named").hint("envinstall check PREFIX");
   }
-  ProgressPrinter progress(environment.err, {.terminal = environment.err_is_terminal,
-                                             .quiet = given.output.quiet,
-                                             .verbose = given.output.verbose,
-                                             .columns = environment.columns});
+  ProgressPrinter progress(environment.err, progress_style(given.output, environment));
   const Host host = read_host(environment.sys, environment.variable("HOME"), environment.root);
   const PrefixView view = open_prefix(environment.sys, given.prefix);
   CheckedRelease checked{

@@ -151,6 +151,13 @@ void CommandLine::refuse_extras() const {
   throw std::move(error).hint(help_hint(command_));
 }
 
+ProgressPrinter::Style progress_style(const OutputOptions& output, const Environment& environment) {
+  return {.terminal = environment.err_is_terminal,
+          .quiet = output.quiet,
+          .verbose = output.verbose,
+          .columns = environment.columns};
+}
+
 void OutputOptions::add_to(CLI::App& app) {
   app.add_flag("--json", json);
   app.add_flag("-q,--quiet", quiet);

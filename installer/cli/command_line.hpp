@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "installer/cli/environment.hpp"
+#include "installer/cli/progress_printer.hpp"
 #include "installer/install/install_plan.hpp"
 
 namespace eb {
@@ -41,6 +42,9 @@ struct OutputOptions {
   bool verbose = false;
   void add_to(CLI::App& app);
 };
+/// How a command that these options were given to shows what it does.
+ProgressPrinter::Style progress_style(const OutputOptions& output, const Environment& environment);
+
 struct TrustArguments {
   std::string allowed_signers;
   std::vector<std::string> fingerprints;

@@ -125,10 +125,7 @@ int gc_command(const std::vector<std::string>& arguments, Environment& environme
     switch_leases(path, leases, output, environment);
     return 0;
   }
-  ProgressPrinter progress(environment.err, {.terminal = environment.err_is_terminal,
-                                             .quiet = output.quiet,
-                                             .verbose = output.verbose,
-                                             .columns = environment.columns});
+  ProgressPrinter progress(environment.err, progress_style(output, environment));
   const Host host = read_host(environment.sys, environment.variable("HOME"), environment.root);
   const GcReport report =
       collect_garbage(environment.sys, path, options, host, progress, environment.stop);

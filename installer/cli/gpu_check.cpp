@@ -6,6 +6,7 @@
 
 #include "installer/base/error.hpp"
 #include "installer/base/file.hpp"
+#include "installer/base/utc_text.hpp"
 #include "installer/check/report_json.hpp"
 #include "installer/driver/driver_rules.hpp"
 #include "installer/install/check_files.hpp"

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "installer/base/error.hpp"
+#include "installer/base/utc_text.hpp"
 #include "installer/cli/command_line.hpp"
 #include "installer/cli/commands.hpp"
 #include "installer/cli/report_table.hpp"

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 
 #include "installer/base/error.hpp"
+#include "installer/base/utc_text.hpp"
 #include "installer/cli/bundle_argument.hpp"
 #include "installer/cli/command_line.hpp"
 #include "installer/cli/commands.hpp"

@@ -101,10 +101,7 @@ std::function<void(const Prefix&, const std::string&)> gate(const GpuCheckOption
 int install_command(const std::vector<std::string>& arguments, Environment& environment) {
   InstallArguments given;
   if (!given.parse(arguments, environment)) return 0;
-  ProgressPrinter progress(environment.err, {.terminal = environment.err_is_terminal,
-                                             .quiet = given.output.quiet,
-                                             .verbose = given.output.verbose,
-                                             .columns = environment.columns});
+  ProgressPrinter progress(environment.err, progress_style(given.output, environment));
   const Host host = read_host(environment.sys, environment.variable("HOME"), environment.root);
   std::optional<OpenedBundle> opened;
   std::optional<InstallPlan> plan;

@@ -30,10 +30,7 @@ int prewarm_command(const std::vector<std::string>& arguments, Environment& envi
     throw Error(ExitCode::kUsage, "no prefix is named").hint("envinstall prewarm PREFIX [RELEASE]");
   }
   if (!release.empty()) options.release = release;
-  ProgressPrinter progress(environment.err, {.terminal = environment.err_is_terminal,
-                                             .quiet = output.quiet,
-                                             .verbose = output.verbose,
-                                             .columns = environment.columns});
+  ProgressPrinter progress(environment.err, progress_style(output, environment));
   const Host host = read_host(environment.sys, environment.variable("HOME"), environment.root);
   options.jobs = jobs != 0 ? jobs : std::min(host.cpus, kMaxDefaultJobs);
   const PrewarmReport report = prewarm(environment.sys, open_prefix(environment.sys, path), options,

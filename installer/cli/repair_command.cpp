@@ -92,10 +92,7 @@ int repair_command(const std::vector<std::string>& arguments, Environment& envir
         .hint("name the bundle's path: --from BUNDLE");
   }
   if (!release.empty()) options.release = release;
-  ProgressPrinter progress(environment.err, {.terminal = environment.err_is_terminal,
-                                             .quiet = output.quiet,
-                                             .verbose = output.verbose,
-                                             .columns = environment.columns});
+  ProgressPrinter progress(environment.err, progress_style(output, environment));
   const Host host = read_host(environment.sys, environment.variable("HOME"), environment.root);
   PrefixView view = open_prefix(environment.sys, path);
   trust.not_before = remembered_time(environment.sys, path);

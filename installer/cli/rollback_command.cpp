@@ -20,10 +20,7 @@ int rollback_command(const std::vector<std::string>& arguments, Environment& env
     throw Error(ExitCode::kUsage, "no prefix is named")
         .hint("envinstall rollback PREFIX [RELEASE]");
   }
-  ProgressPrinter progress(environment.err, {.terminal = environment.err_is_terminal,
-                                             .quiet = output.quiet,
-                                             .verbose = output.verbose,
-                                             .columns = environment.columns});
+  ProgressPrinter progress(environment.err, progress_style(output, environment));
   const Host host = read_host(environment.sys, environment.variable("HOME"), environment.root);
   const RollbackReport report = rollback(environment.sys, open_prefix(environment.sys, path),
                                          release.empty() ? std::nullopt : std::optional(release),

@@ -171,10 +171,7 @@ void remove(const StageArguments& given, const Host& host, ProgressPrinter& prog
 int stage_command(const std::vector<std::string>& arguments, Environment& environment) {
   StageArguments given;
   if (!given.parse(arguments, environment)) return 0;
-  ProgressPrinter progress(environment.err, {.terminal = environment.err_is_terminal,
-                                             .quiet = given.output.quiet,
-                                             .verbose = given.output.verbose,
-                                             .columns = environment.columns});
+  ProgressPrinter progress(environment.err, progress_style(given.output, environment));
   const Host host = read_host(environment.sys, environment.variable("HOME"), environment.root);
   given.remove ? remove(given, host, progress, environment)
                : stage(given, host, progress, environment);

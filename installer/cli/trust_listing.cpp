@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "installer/base/error.hpp"
+#include "installer/base/utc_text.hpp"
 #include "installer/cli/bundle_argument.hpp"
 #include "installer/cli/report_table.hpp"
 #include "installer/install/size_text.hpp"

@@ -71,10 +71,7 @@ int uninstall_command(const std::vector<std::string>& arguments, Environment& en
         .hint("leave one of them out");
   }
   if (!release.empty()) options.release = release;
-  ProgressPrinter progress(environment.err, {.terminal = environment.err_is_terminal,
-                                             .quiet = output.quiet,
-                                             .verbose = output.verbose,
-                                             .columns = environment.columns});
+  ProgressPrinter progress(environment.err, progress_style(output, environment));
   const Host host = read_host(environment.sys, environment.variable("HOME"), environment.root);
   PrefixView view = open_prefix(environment.sys, path);
   warn_of_use(view, options, host, environment, progress);

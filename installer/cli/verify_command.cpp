@@ -251,10 +251,7 @@ int verify_command(const std::vector<std::string>& arguments, Environment& envir
     throw Error(ExitCode::kUsage, "neither a bundle nor a prefix is named")
         .hint("envinstall verify PREFIX, or envinstall verify BUNDLE");
   }
-  ProgressPrinter progress(environment.err, {.terminal = environment.err_is_terminal,
-                                             .quiet = given.output.quiet,
-                                             .verbose = given.output.verbose,
-                                             .columns = environment.columns});
+  ProgressPrinter progress(environment.err, progress_style(given.output, environment));
   if (is_folder(environment.sys, given.name)) {
     PrefixVerification(given, environment, progress).run();
   } else {

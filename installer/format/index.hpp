@@ -44,6 +44,11 @@ struct Entry {
   bool operator==(const Entry&) const = default;
 };
 
+/// Permissions that an entry has when it is installed (FORMAT §5); a symlink has none of its own.
+constexpr unsigned mode_of(const Entry& entry) {
+  return entry.type == EntryType::kDirectory || entry.executable ? 0755 : 0644;
+}
+
 /// One zstd frame of the data part (FORMAT §4): frames lie back to back in file order and decode,
 /// one after the other, to the tar stream.
 struct Frame {

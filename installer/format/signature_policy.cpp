@@ -1,23 +1,12 @@
 #include "installer/format/signature_policy.hpp"
 
 #include <algorithm>
-#include <ctime>
 
 #include "installer/base/error.hpp"
+#include "installer/base/utc_text.hpp"
 
 namespace eb {
 namespace {
-
-std::string utc(int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm parts{};
-  char text[32] = {};
-  if (gmtime_r(&time, &parts) == nullptr ||
-      std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
-    return std::to_string(seconds);
-  }
-  return text;
-}
 
 std::string joined(const std::vector<std::string>& parts) {
   std::string out;
@@ -61,10 +50,10 @@ Verdict judge_lines(const SshPublicKey& key, const TrustPolicy& policy) {
     }
     if (signer.valid_after && policy.now < *signer.valid_after) {
       out = {Standing::kTooEarly, signer.principals,
-             "is valid only from " + utc(*signer.valid_after) + " on"};
+             "is valid only from " + utc_text(*signer.valid_after) + " on"};
     } else if (signer.valid_before && policy.now > *signer.valid_before) {
       out = {policy.allow_expired ? Standing::kExpiredButAllowed : Standing::kTooLate,
-             signer.principals, "was valid only until " + utc(*signer.valid_before)};
+             signer.principals, "was valid only until " + utc_text(*signer.valid_before)};
     } else {
       return {Standing::kCounts, signer.principals, {}};
     }
@@ -192,7 +181,7 @@ Error too_few(const Tally& all, const TrustPolicy& policy, unsigned required) {
     std::vector<std::string> outside = all.early;
     outside.insert(outside.end(), all.late.begin(), all.late.end());
     Error error = Error(ExitCode::kPolicy, "the signing key is not valid at this time")
-                      .why(joined(outside) + "; it is now " + utc(policy.now));
+                      .why(joined(outside) + "; it is now " + utc_text(policy.now));
     error.hint("check the clock of this machine, and ask the publisher for a bundle signed anew");
     if (all.early.empty()) error.hint("if you want it all the same, give --allow-expired");
     return error;

@@ -56,7 +56,7 @@ std::string difference(const Entry& entry, const sqfs_inode_generic_t& inode) {
                              inode.data.slink.target_size);
     return target == entry.target ? "" : "leads to " + target + " instead of " + entry.target;
   }
-  const unsigned wanted = entry.type == EntryType::kDirectory || entry.executable ? 0755 : 0644;
+  const unsigned wanted = mode_of(entry);
   const unsigned mode = inode.base.mode & 07777u;
   if (mode != wanted) return "mode " + octal(wanted) + " is now " + octal(mode);
   if (entry.type == EntryType::kDirectory) return {};

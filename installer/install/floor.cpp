@@ -6,6 +6,7 @@
 
 #include "installer/base/error.hpp"
 #include "installer/base/file.hpp"
+#include "installer/base/utc_text.hpp"
 #include "installer/format/index.hpp"
 #include "installer/install/prefix.hpp"
 #include "installer/install/receipt.hpp"

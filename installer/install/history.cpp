@@ -4,6 +4,7 @@
 #include <ctime>
 #include <sstream>
 
+#include "installer/base/utc_text.hpp"
 #include "installer/install/prefix.hpp"
 #include "installer/install/size_text.hpp"
 #include "installer/install/small_file.hpp"

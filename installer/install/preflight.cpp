@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "installer/base/error.hpp"
+#include "installer/base/utc_text.hpp"
 #include "installer/base/version.hpp"
 #include "installer/install/size_text.hpp"
 #include "installer/install/small_file.hpp"

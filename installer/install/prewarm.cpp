@@ -25,7 +25,7 @@ constexpr size_t kReadSize = 1u << 20;
 constexpr uint64_t kCautiousBytes = 1ull << 30;
 
 struct WarmFile {
-  std::string path;  ///< below the release
+  RelPath path;
   uint64_t size_bytes = 0;
 };
 
@@ -43,18 +43,16 @@ std::vector<WarmFile> files_of_tree(const Index& index) {
   std::ranges::sort(entries, {}, &Entry::offset);
   std::vector<WarmFile> out;
   out.reserve(entries.size());
-  for (const Entry* entry : entries) out.push_back({entry->path.str(), entry->size_bytes});
+  for (const Entry* entry : entries) out.push_back({entry->path, entry->size_bytes});
   return out;
 }
 
 // Whether all of it could be read.
-bool read_through(Sys& sys, DirectoryCache& directories, const std::string& path, std::byte* buffer,
+bool read_through(Sys& sys, DirectoryCache& directories, const RelPath& path, std::byte* buffer,
                   const StopFlag& stop) {
-  const size_t slash = path.rfind('/');
-  const int parent = directories.try_open(
-      slash == std::string::npos ? std::string_view() : std::string_view(path).substr(0, slash));
+  const int parent = directories.try_open(path.parent());
   if (parent < 0) return false;
-  const std::string name = path.substr(slash == std::string::npos ? 0 : slash + 1);
+  const std::string name(path.name());
   const int fd =
       sys.openat(parent, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
   if (fd < 0) return false;
@@ -101,7 +99,7 @@ PrewarmReport prewarm(Sys& sys, const PrefixView& prefix, const PrewarmOptions& 
   const Fd releases = open_dir_at(sys, prefix.dir.get(), kReleasesDir, where);
   std::vector<WarmFile> files;
   if (const auto image = read_image_record(sys, releases.get(), *release, where)) {
-    files.push_back({kImageFile, image->size_bytes});
+    files.push_back({RelPath(kImageFile), image->size_bytes});
   } else {
     std::string id;
     files = files_of_tree(read_release_index(sys, releases.get(), *release, where, &id));

@@ -1,5 +1,6 @@
 #include "installer/install/receipt.hpp"
 
+#include "installer/base/utc_text.hpp"
 #include "installer/install/size_text.hpp"
 #include "installer/install/small_file.hpp"
 

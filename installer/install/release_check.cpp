@@ -72,7 +72,7 @@ class EntryChecker {
     }
     if (entry.type == EntryType::kSymlink) return look_at_link(parent, name, entry);
     // A setgid bit on a directory is inherited from the prefix.
-    const mode_t wanted = entry.type == EntryType::kDirectory || entry.executable ? 0755 : 0644;
+    const mode_t wanted = mode_of(entry);
     const mode_t ignored = entry.type == EntryType::kDirectory ? S_ISGID : 0;
     if ((info.st_mode & 07777 & ~ignored) != wanted) {
       return "mode " + mode_text(wanted) + " is now " + mode_text(info.st_mode);

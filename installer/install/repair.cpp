@@ -30,10 +30,6 @@ namespace {
 
 constexpr size_t kOpenDirectories = 16;
 
-mode_t mode_of(const Entry& entry) {
-  return entry.type == EntryType::kDirectory || entry.executable ? 0755 : 0644;
-}
-
 /// A file that is made anew.
 struct NewFile {
   Fd fd;

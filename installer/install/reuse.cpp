@@ -24,8 +24,6 @@ constexpr size_t kChunk = 256;  // entries that one worker takes at a time
 // Smaller ones at another path are sooner written than looked for.
 constexpr uint64_t kLargeFile = 64u << 10;
 
-mode_t mode_of(const Entry& entry) { return entry.executable ? 0755 : 0644; }
-
 bool is_same_file(const Entry& a, const Entry& b) {
   return a.type == EntryType::kFile && b.type == EntryType::kFile && a.digest == b.digest &&
          a.size_bytes == b.size_bytes && a.executable == b.executable;
@@ -46,9 +44,11 @@ struct DigestHash {
   }
 };
 
-// For each entry of `wanted` the path in `source` that has its content.
-std::vector<std::string> match(const Index& source, const Index& wanted) {
-  std::vector<std::string> out(wanted.entries.size());
+constexpr uint32_t kNone = ~uint32_t{0};
+
+// For each entry of `wanted` the number of the one in `source` that has its content, or kNone.
+std::vector<uint32_t> match(const Index& source, const Index& wanted) {
+  std::vector<uint32_t> out(wanted.entries.size(), kNone);
   std::unordered_map<Sha256, uint32_t, DigestHash> large;
   std::vector<char> taken(source.entries.size(), 0);
   for (uint32_t i = 0, k = 0; i < wanted.entries.size(); ++i) {
@@ -56,7 +56,7 @@ std::vector<std::string> match(const Index& source, const Index& wanted) {
     while (k < source.entries.size() && source.entries[k].path < entry.path) ++k;
     if (k < source.entries.size() && source.entries[k].path == entry.path &&
         is_same_file(source.entries[k], entry)) {
-      out[i] = entry.path.str();
+      out[i] = k;
       taken[k] = 1;
     }
   }
@@ -67,24 +67,15 @@ std::vector<std::string> match(const Index& source, const Index& wanted) {
     }
   }
   for (uint32_t i = 0; i < wanted.entries.size() && !large.empty(); ++i) {
-    if (!out[i].empty() || wanted.entries[i].type != EntryType::kFile) continue;
+    if (out[i] != kNone || wanted.entries[i].type != EntryType::kFile) continue;
     const auto found = large.find(wanted.entries[i].digest);
     if (found == large.end() || !is_same_file(source.entries[found->second], wanted.entries[i])) {
       continue;
     }
-    out[i] = source.entries[found->second].path.str();
+    out[i] = found->second;
     large.erase(found);  // one inode is never two files of one release
   }
   return out;
-}
-
-std::string_view parent_of(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
-}
-std::string name_of(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
 }
 
 void for_each_chunk(size_t count, unsigned jobs, const StopFlag& stop,
@@ -105,11 +96,11 @@ class Placer {
         to_(sys, to, 4, to_where),
         may_clone_(may_clone) {}
 
-  bool place(const std::string& source, const Entry& entry) {
-    const int from = from_.try_open(parent_of(source));
+  bool place(const RelPath& source, const Entry& entry) {
+    const int from = from_.try_open(source.parent());
     const int to = to_.try_open(entry.path.parent());
     if (from < 0 || to < 0) return false;
-    const std::string from_name = name_of(source);
+    const std::string from_name(source.name());
     const std::string to_name(entry.path.name());
     return (may_clone_ && clone(from, from_name, to, to_name, entry)) ||
            link(from, from_name, to, to_name, entry);
@@ -167,22 +158,26 @@ void mark_complete(Sys& sys, int fd) noexcept {
 
 ReusableFiles::ReusableFiles(Sys& sys, Fd dir, std::string where, Index source, const Index& wanted,
                              unsigned jobs, const StopFlag& stop)
-    : dir_(std::move(dir)), where_(std::move(where)), paths_(match(source, wanted)) {
+    : dir_(std::move(dir)),
+      where_(std::move(where)),
+      source_(std::move(source)),
+      from_(match(source_, wanted)) {
   std::atomic<uint64_t> files{0};
   std::atomic<uint64_t> bytes{0};
-  for_each_chunk(paths_.size(), jobs, stop, [&](size_t begin, size_t end) {
+  for_each_chunk(from_.size(), jobs, stop, [&](size_t begin, size_t end) {
     DirectoryCache directories(sys, dir_.get(), 4, where_);
     for (size_t i = begin; i < end; ++i) {
-      if (paths_[i].empty()) continue;
+      if (from_[i] == kNone) continue;
       struct stat info {};
-      const int parent = directories.try_open(parent_of(paths_[i]));
+      const RelPath& path = source_.entries[from_[i]].path;
+      const int parent = directories.try_open(path.parent());
       if (parent >= 0 &&
-          sys.fstatat(parent, name_of(paths_[i]).c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+          sys.fstatat(parent, std::string(path.name()).c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
           is_as_unpacked(info, wanted.entries[i])) {
         ++files;
         bytes += wanted.entries[i].size_bytes;
       } else {
-        paths_[i].clear();
+        from_[i] = kNone;
       }
     }
   });
@@ -199,20 +194,20 @@ ReusableFiles ReusableFiles::of_stage(Sys& sys, Fd dir, std::string where, const
   uint64_t looked_at = 0;
   std::atomic<uint64_t> files{0};
   std::atomic<uint64_t> bytes{0};
-  for_each_chunk(out.paths_.size(), jobs, stop, [&](size_t begin, size_t end) {
+  for_each_chunk(out.from_.size(), jobs, stop, [&](size_t begin, size_t end) {
     DirectoryCache directories(sys, out.dir_.get(), 4, out.where_);
     for (size_t i = begin; i < end; ++i) {
-      std::string& path = out.paths_[i];
-      if (path.empty()) continue;
+      if (out.from_[i] == kNone) continue;
+      const RelPath& path = wanted.entries[i].path;  // the two have one index
       try {
-        const int parent = directories.open(parent_of(path));
+        const int parent = directories.open(path.parent());
         {
           const std::lock_guard lock(mutex);
           looked_at += wanted.entries[i].size_bytes;
           events.on(PhaseProgress{looked_at});
         }
-        if (hash_file(sys, parent, name_of(path).c_str(), directories.where(path), stop) ==
-            wanted.entries[i].digest) {
+        if (hash_file(sys, parent, std::string(path.name()).c_str(), directories.where(path.str()),
+                      stop) == wanted.entries[i].digest) {
           ++files;
           bytes += wanted.entries[i].size_bytes;
           continue;
@@ -220,7 +215,7 @@ ReusableFiles ReusableFiles::of_stage(Sys& sys, Fd dir, std::string where, const
       } catch (const Error&) {
         stop.check();
       }
-      path.clear();
+      out.from_[i] = kNone;
     }
   });
   out.files_ = files;
@@ -234,10 +229,11 @@ void ReusableFiles::place(Sys& sys, int stage, const std::string& stage_where, c
                           unsigned jobs, std::vector<char>& done, const StopFlag& stop) const {
   if (files_ == 0) return;
   std::atomic<bool> may_clone{true};
-  for_each_chunk(paths_.size(), jobs, stop, [&](size_t begin, size_t end) {
+  for_each_chunk(from_.size(), jobs, stop, [&](size_t begin, size_t end) {
     Placer placer(sys, dir_.get(), where_, stage, stage_where, may_clone);
     for (size_t i = begin; i < end; ++i) {
-      if (done[i] == 0 && !paths_[i].empty() && placer.place(paths_[i], wanted.entries[i])) {
+      if (done[i] == 0 && from_[i] != kNone &&
+          placer.place(source_.entries[from_[i]].path, wanted.entries[i])) {
         done[i] = 1;
       }
     }

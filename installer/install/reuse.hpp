@@ -26,8 +26,6 @@ void mark_complete(Sys& sys, int fd) noexcept;
 /// have: in the release that is active, or in the stage of a run that was killed.
 class ReusableFiles {
  public:
-  static constexpr uint32_t kNone = ~uint32_t{0};
-
   ReusableFiles() = default;
   /// Files of a release with the index `source` that `wanted` has too: at the same path, or, where
   /// they are large, at another. Each must have its size, its mode and kFileTime; the content is
@@ -52,7 +50,8 @@ class ReusableFiles {
  private:
   Fd dir_;
   std::string where_;
-  std::vector<std::string> paths_;  ///< by entry of `wanted`: where its content lies; "" = nowhere
+  Index source_;
+  std::vector<uint32_t> from_;  ///< by entry of `wanted`: which of source_ has its content
   uint64_t files_ = 0;
   uint64_t bytes_ = 0;
 };

@@ -1,7 +1,6 @@
 #include "installer/install/size_text.hpp"
 
 #include <cstdio>
-#include <ctime>
 
 namespace eb {
 
@@ -27,17 +26,6 @@ std::string count_text(uint64_t count, const char* singular, const char* plural)
     digits.insert(at, ",");
   }
   return digits + " " + (count == 1 ? singular : plural);
-}
-
-std::string utc_text(int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm parts{};
-  char text[32] = {};
-  if (gmtime_r(&time, &parts) == nullptr ||
-      std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
-    return std::to_string(seconds);
-  }
-  return text;
 }
 
 }  // namespace eb

@@ -11,7 +11,4 @@ std::string size_text(uint64_t bytes);
 /// "1 file", "31,245 files".
 std::string count_text(uint64_t count, const char* singular, const char* plural);
 
-/// "2026-03-04T05:06:07Z".
-std::string utc_text(int64_t seconds);
-
 }  // namespace eb

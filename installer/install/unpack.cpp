@@ -18,8 +18,6 @@ namespace {
 // Descriptors that all workers together keep open on directories (F119).
 constexpr size_t kOpenDirectories = 32;
 
-mode_t mode_of(const Entry& entry) { return entry.executable ? 0755 : 0644; }
-
 /// A file whose content lies in several frames: whoever comes first creates it, whoever writes the
 /// last part closes it.
 struct SpanningFile {

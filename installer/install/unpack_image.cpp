@@ -140,7 +140,7 @@ void write_outside(Sys& sys, const Index& outer, const OutsideFiles& files, cons
   DirectoryCache directories(sys, stage.fd(), 8, stage.where());
   const auto write = [&](const Entry& entry, Bytes content) {
     const std::string where = directories.where(entry.path.str());
-    const mode_t mode = entry.executable ? 0755 : 0644;
+    const mode_t mode = mode_of(entry);
     Fd fd = create_at(sys, directories.open(entry.path.parent()),
                       std::string(entry.path.name()).c_str(), mode, where);
     set_mode(sys, fd.get(), mode, where);

@@ -1,5 +1,6 @@
 #include "installer/install/host.hpp"
 
+#include "installer/base/utc_text.hpp"
 #include "installer/install/size_text.hpp"
 #include "workshop.hpp"
 
