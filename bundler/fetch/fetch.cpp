@@ -41,6 +41,10 @@ struct Wanted {
   std::filesystem::path path;  ///< empty until obtained
   bool was_cached = false;
   bool poisoned = false;
+
+  FetchResult result() const {
+    return {.digest = request->digest, .path = path, .was_cached = was_cached};
+  }
 };
 
 std::map<Sha256, Wanted> distinct(const std::vector<FetchRequest>& requests) {
@@ -58,7 +62,8 @@ std::map<Sha256, Wanted> distinct(const std::vector<FetchRequest>& requests) {
   return out;
 }
 
-void check_cache(const ArtifactCache& cache, std::map<Sha256, Wanted>& files, EventSink& events) {
+void check_cache(const ArtifactCache& cache, std::map<Sha256, Wanted>& files,
+                 const FetchHooks& hooks, EventSink& events) {
   std::vector<Wanted*> present;
   uint64_t total = 0;
   for (auto& [digest, file] : files) {
@@ -73,13 +78,18 @@ void check_cache(const ArtifactCache& cache, std::map<Sha256, Wanted>& files, Ev
   Phase phase(events, "check cache", total);
   std::mutex mutex;
   uint64_t done = 0;
+  // The largest first: who waits for them has the most to do with them.
+  std::ranges::stable_sort(present, std::ranges::greater(),
+                           [](const Wanted* file) { return file->request->size_bytes; });
   for_each_parallel(present.size(), available_cpus(), [&](size_t i) {
+    if (hooks.stop.stop_requested()) return;
     Wanted& file = *present[i];
     const auto path = cache.find(file.request->digest, file.request->size_bytes, &file.poisoned);
     const std::lock_guard lock(mutex);
     if (path) {
       file.path = *path;
       file.was_cached = true;
+      if (hooks.obtained) hooks.obtained(file.result());
     }
     done += file.request->size_bytes;
     events.on(PhaseProgress{done});
@@ -118,7 +128,8 @@ void check_space(const ArtifactCache& cache, const std::vector<Wanted*>& missing
 }
 
 void fetch_missing(const ArtifactCache& cache, const std::vector<Wanted*>& missing,
-                   size_t file_count, const FetchOptions& options, EventSink& events) {
+                   size_t file_count, const FetchOptions& options, const FetchHooks& hooks,
+                   EventSink& events) {
   check_space(cache, missing);
   remove_stale_partials(cache);
   uint64_t total = 0;
@@ -127,7 +138,7 @@ void fetch_missing(const ArtifactCache& cache, const std::vector<Wanted*>& missi
   std::vector<FetchFailure> failures;
   const SigpipeBlock no_sigpipe;
   try {
-    FetchRun run(cache, options, events);
+    FetchRun run(cache, options, hooks, events);
     for (Wanted* file : missing) run.add(*file->request, &file->path);
     failures = run.run();
   } catch (Error& error) {
@@ -145,9 +156,9 @@ void fetch_missing(const ArtifactCache& cache, const std::vector<Wanted*>& missi
 
 std::vector<FetchResult> fetch_all(const std::vector<FetchRequest>& requests,
                                    const ArtifactCache& cache, const FetchOptions& options,
-                                   EventSink& events) {
+                                   EventSink& events, const FetchHooks& hooks) {
   std::map<Sha256, Wanted> files = distinct(requests);
-  check_cache(cache, files, events);
+  check_cache(cache, files, hooks, events);
   std::vector<Wanted*> missing;
   for (const FetchRequest& request : requests) {
     Wanted& file = files.at(request.digest);
@@ -155,12 +166,13 @@ std::vector<FetchResult> fetch_all(const std::vector<FetchRequest>& requests,
       missing.push_back(&file);
     }
   }
-  if (!missing.empty()) fetch_missing(cache, missing, files.size(), options, events);
+  if (!missing.empty() && !hooks.stop.stop_requested()) {
+    fetch_missing(cache, missing, files.size(), options, hooks, events);
+  }
   std::vector<FetchResult> out;
   out.reserve(requests.size());
   for (const FetchRequest& request : requests) {
-    const Wanted& file = files.at(request.digest);
-    out.push_back({.digest = request.digest, .path = file.path, .was_cached = file.was_cached});
+    out.push_back(files.at(request.digest).result());
   }
   return out;
 }

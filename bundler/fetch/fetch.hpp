@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -44,12 +46,21 @@ struct FetchOptions {
 /// obtained (bytes of an earlier run count as done at once; a restart makes the count go back).
 struct FetchResult {
   Sha256 digest;
-  std::filesystem::path path;
+  std::filesystem::path path;  ///< empty only where a fetch was stopped
   bool was_cached = false;
+};
+/// For who goes on with some files while others still come.
+struct FetchHooks {
+  /// Hears of each distinct file as soon as it is checked and in the cache: one call at a time,
+  /// from any thread. Must not throw.
+  std::function<void(const FetchResult&)> obtained = nullptr;
+  /// Once it is asked for, nothing further is begun and fetch_all() returns within about a second;
+  /// what was downloaded stays for the next run.
+  std::stop_token stop = {};
 };
 std::vector<FetchResult> fetch_all(const std::vector<FetchRequest>& requests,
                                    const ArtifactCache& cache, const FetchOptions& options,
-                                   EventSink& events);
+                                   EventSink& events, const FetchHooks& hooks = {});
 
 /// A small document (index page, JSON, metadata) into memory.
 struct HttpDocument {

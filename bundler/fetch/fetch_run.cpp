@@ -17,9 +17,11 @@ constexpr unsigned kActivePerConnection = 4;
 
 }  // namespace
 
-FetchRun::FetchRun(const ArtifactCache& cache, const FetchOptions& options, EventSink& events)
+FetchRun::FetchRun(const ArtifactCache& cache, const FetchOptions& options, const FetchHooks& hooks,
+                   EventSink& events)
     : cache_(cache),
       options_(options),
+      hooks_(hooks),
       events_(events),
       connections_(std::max(options.connections, 1u)) {
   initialise_curl();
@@ -71,7 +73,7 @@ std::vector<FetchFailure> FetchRun::run() {
     return a->transfer.request().size_bytes > b->transfer.request().size_bytes;
   });
   admit();
-  while (!active_.empty()) {
+  while (!active_.empty() && !hooks_.stop.stop_requested()) {
     for (Job* job : std::vector<Job*>(active_.begin(), active_.end())) advance(*job);
     int running = 0;
     curl_multi_perform(multi_, &running);
@@ -177,7 +179,9 @@ void FetchRun::take(Job& job, TransferStep step) {
 }
 
 void FetchRun::fulfilled(Job& job) {
-  fulfilled_bytes_ += job.transfer.request().size_bytes;
+  const FetchRequest& request = job.transfer.request();
+  fulfilled_bytes_ += request.size_bytes;
+  if (hooks_.obtained) hooks_.obtained({.digest = request.digest, .path = *job.path});
   job.transfer.release();
   job.state = State::kDone;
 }

@@ -18,14 +18,17 @@ namespace eb {
 /// what would hold it up (hashing what an earlier run left, copying, syncing) runs beside it.
 class FetchRun {
  public:
-  FetchRun(const ArtifactCache& cache, const FetchOptions& options, EventSink& events);
+  /// All of them must live as long as this.
+  FetchRun(const ArtifactCache& cache, const FetchOptions& options, const FetchHooks& hooks,
+           EventSink& events);
   ~FetchRun();
   FetchRun(const FetchRun&) = delete;
   FetchRun& operator=(const FetchRun&) = delete;
 
   /// Sets `*path` when the request is fulfilled. Both must live until run() ends.
   void add(const FetchRequest& request, std::filesystem::path* path);
-  /// Returns the requests that failed, in the order of add().
+  /// Returns the requests that failed, in the order of add(); when stopped, those that had failed
+  /// by then.
   std::vector<FetchFailure> run();
 
  private:
@@ -75,6 +78,7 @@ class FetchRun {
 
   const ArtifactCache& cache_;
   const FetchOptions& options_;
+  const FetchHooks& hooks_;
   EventSink& events_;
   unsigned connections_;  ///< at least 1
   OriginMemory origins_;

@@ -1,6 +1,7 @@
 // Answers that are no files, or too much of something: F085, F086, F088; gone files; many files.
 #include <zlib.h>
 
+#include <atomic>
 #include <chrono>
 #include <set>
 
@@ -234,6 +235,59 @@ TEST_CASE_METHOD(FetchFixture, "many files over few connections") {
   CHECK(again[80].path == cache.path_of(requests[7].digest));
   CHECK(second.phases() == std::vector<std::string>{"start check cache", "finish check cache"});
   CHECK(server.requests().size() == 80);
+}
+
+TEST_CASE_METHOD(FetchFixture, "a file is heard of as soon as it is there, before others come") {
+  const std::string late_content = make_content(50'000, 2);
+  std::atomic<bool> first_is_there = false;
+  // The second file comes only after the first was heard of, or not at all.
+  HostileServer server([&](const ReceivedRequest& received, ServerConnection& connection) {
+    const bool is_late = contains(received.target, "late");
+    for (int i = 0; is_late && !first_is_there && i < 1000; ++i) connection.pause(0.01);
+    if (is_late && !first_is_there) return;
+    well_behaved(is_late ? late_content : kContent)(received, connection);
+  });
+  const FetchRequest first = request(kContent, {server.url("/first.whl")});
+  const FetchRequest late = request(late_content, {server.url("/late.whl")});
+  std::vector<FetchResult> heard;
+  const FetchHooks hooks{.obtained = [&](const FetchResult& result) {
+    CHECK(sha256(as_bytes(read_file(result.path))) == result.digest);
+    heard.push_back(result);
+    first_is_there = true;
+  }};
+  fetch_all({late, first, first}, cache, options, events, hooks);
+  REQUIRE(heard.size() == 2);
+  CHECK(heard[0].digest == first.digest);
+  CHECK_FALSE(heard[0].was_cached);
+  CHECK(heard[1].digest == late.digest);
+
+  heard.clear();
+  fetch_all({first, late}, cache, options, events, hooks);
+  REQUIRE(heard.size() == 2);
+  CHECK(heard[0].was_cached);
+  CHECK(heard[1].was_cached);
+}
+
+TEST_CASE_METHOD(FetchFixture, "a fetch that is stopped returns, and what came stays") {
+  std::stop_source stop;
+  // Half a file, and then nothing more.
+  HostileServer server([&](const ReceivedRequest&, ServerConnection& connection) {
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(kContent.size()) +
+                    "\r\n\r\n" + kContent.substr(0, 60'000));
+    connection.pause(0.3);
+    stop.request_stop();
+    connection.pause(30);
+  });
+  options.low_speed_seconds = 60;
+  const FetchRequest wanted = request(kContent, {server.url("/file.whl")});
+  const auto results = fetch_all({wanted}, cache, options, events, {.stop = stop.get_token()});
+  REQUIRE(results.size() == 1);
+  CHECK(results[0].path.empty());
+  CHECK(read_file(cache.partial_path(wanted.digest)) == kContent.substr(0, 60'000));
+  CHECK(events.count("trying again") == 0);
+
+  CHECK(fetch_all({wanted}, cache, options, events, {.stop = stop.get_token()})[0].path.empty());
+  CHECK(server.requests().size() == 1);
 }
 
 TEST_CASE_METHOD(FetchFixture, "no connections means one, no attempts means one") {
