@@ -49,7 +49,8 @@ std::vector<FetchRequest> requests_without_places(const Lock& lock) {
 }
 
 std::vector<FetchResult> look_up_and_fetch(const LockFile& lock, const SourceArguments& arguments,
-                                           const ArtifactCache& cache, EventSink& events) {
+                                           const ArtifactCache& cache, EventSink& events,
+                                           const FetchHooks& hooks) {
   const auto missing = missing_artifacts(lock.lock, cache);
   const auto any_of_kind = [&](ArtifactKind kind) {
     return std::any_of(missing.begin(), missing.end(),
@@ -60,7 +61,7 @@ std::vector<FetchResult> look_up_and_fetch(const LockFile& lock, const SourceArg
   FetchOptions options = arguments.fetch;
   if (options.ca_file.empty()) options.ca_file = sources.ca_file;
   SourceFinder finder(lock.lock, sources, lock.folder, options);
-  return fetch_all(fetch_requests(lock.lock, finder, cache, events), cache, options, events);
+  return fetch_all(fetch_requests(lock.lock, finder, cache, events), cache, options, events, hooks);
 }
 
 }  // namespace
@@ -114,28 +115,26 @@ LockFile read_lock(const std::filesystem::path& file) {
           file.has_parent_path() ? file.parent_path() : std::filesystem::path("."), file.string()};
 }
 
-Obtained obtain(const LockFile& lock, const SourceArguments& arguments, EventSink& events) {
+Obtained obtain(const LockFile& lock, const SourceArguments& arguments, EventSink& events,
+                const FetchHooks& hooks) {
   const ArtifactCache cache = arguments.open_cache();
   const auto missing = missing_artifacts(lock.lock, cache);
   if (arguments.offline && !missing.empty()) throw missing_error(missing, cache, lock.folder);
   std::vector<FetchResult> results;
   if (missing.empty()) {
     try {
-      results = fetch_all(requests_without_places(lock.lock), cache, arguments.fetch, events);
+      results =
+          fetch_all(requests_without_places(lock.lock), cache, arguments.fetch, events, hooks);
     } catch (const Error&) {
       // A damaged file is removed when it is found; then it is missing like any other.
       if (arguments.offline) throw;
-      results = look_up_and_fetch(lock, arguments, cache, events);
+      results = look_up_and_fetch(lock, arguments, cache, events, hooks);
     }
   } else {
-    results = look_up_and_fetch(lock, arguments, cache, events);
+    results = look_up_and_fetch(lock, arguments, cache, events, hooks);
   }
   Obtained out;
-  out.artifacts.lock_folder = lock.folder;
-  for (const FetchResult& result : results) {
-    out.artifacts.files.emplace(result.digest, result.path);
-    ++(result.was_cached ? out.cached : out.fetched);
-  }
+  for (const FetchResult& result : results) ++(result.was_cached ? out.cached : out.fetched);
   return out;
 }
 

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "bundler/cli/commands.hpp"
-#include "bundler/cli/stage_lock.hpp"
 #include "bundler/fetch/cache.hpp"
 #include "bundler/fetch/fetch.hpp"
 #include "bundler/lock/lock.hpp"
@@ -33,13 +32,14 @@ struct LockFile {
 LockFile read_lock(const std::filesystem::path& file);
 
 struct Obtained {
-  ObtainedArtifacts artifacts;
   size_t cached = 0;  ///< files that were there
   size_t fetched = 0;
 };
 /// Brings every artifact of the lock into the cache. Sources are looked up only when something is
 /// missing, so that a full cache needs neither network nor pip. Throws what fetch_all() throws;
-/// with `offline` Error(kNetwork) naming what is missing.
-Obtained obtain(const LockFile& lock, const SourceArguments& arguments, EventSink& events);
+/// with `offline` Error(kNetwork) naming what is missing. `hooks` as those of fetch_all(); a file
+/// that turns out damaged may be followed by those before it once more.
+Obtained obtain(const LockFile& lock, const SourceArguments& arguments, EventSink& events,
+                const FetchHooks& hooks = {});
 
 }  // namespace eb

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <ctime>
+#include <exception>
+#include <thread>
 
 #include "bundler/cli/build_record.hpp"
+#include "bundler/cli/phases_in_turn.hpp"
 #include "bundler/cli/release_notes.hpp"
+#include "bundler/cli/stage_lock.hpp"
 #include "bundler/cli/verified_file.hpp"
 #include "bundler/cli/work_folder.hpp"
 #include "bundler/demand/demand.hpp"
@@ -79,14 +83,44 @@ std::string anchors_of(const BuildRequest& request) {
   return out;
 }
 
+/// Unpacks what is there while the rest still comes. Where obtaining fails that is the error,
+/// whatever follows from it in the staging.
+BytecodeResult obtain_and_stage(const BuildRequest& request, const std::filesystem::path& work,
+                                Staging& staging, EventSink& events) {
+  PhasesInTurn phases(events);
+  Arrivals arrivals(request.lock.lock, request.lock.folder);
+  std::exception_ptr why_not_obtained;
+  std::jthread obtaining([&](const std::stop_token& stop) {
+    const auto arrived = [&](const FetchResult& file) { arrivals.arrived(file.digest, file.path); };
+    try {
+      obtain(request.lock, request.sources, phases.first(), {.obtained = arrived, .stop = stop});
+    } catch (...) {
+      why_not_obtained = std::current_exception();
+      arrivals.close();
+    }
+    phases.end_first();
+  });
+  BytecodeResult bytecode;
+  std::exception_ptr why_not_staged;
+  try {
+    bytecode =
+        stage_lock(request.lock.lock, arrivals, work, request.threads, staging, phases.second());
+  } catch (...) {
+    why_not_staged = std::current_exception();
+    obtaining.request_stop();
+  }
+  obtaining.join();
+  if (why_not_obtained) std::rethrow_exception(why_not_obtained);
+  if (why_not_staged) std::rethrow_exception(why_not_staged);
+  return bytecode;
+}
+
 /// Packs under another name; the output gets it when it was found right.
 void make_bundle(const BuildRequest& request, EventSink& events) {
-  const Obtained obtained = obtain(request.lock, request.sources, events);
   const WorkFolder work(request.work_parent.empty() ? request.folder() : request.work_parent,
                         request.output.filename().string());
   Staging staging(work.path() / "release");
-  const BytecodeResult bytecode = stage_lock(request.lock.lock, obtained.artifacts, work.path(),
-                                             request.threads, staging, events);
+  const BytecodeResult bytecode = obtain_and_stage(request, work.path(), staging, events);
   auto meta = bundle_meta(request, bytecode.python_version);
   // What the tree itself demands stands above what the lock was told.
   for (auto& [key, value] : demand_meta(staging, request.lock.lock, request.lock.name,

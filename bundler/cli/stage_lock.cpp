@@ -13,7 +13,6 @@
 #include "bundler/cli/module_files.hpp"
 #include "bundler/cli/release_notes.hpp"
 #include "bundler/demand/cuda_libraries.hpp"
-#include "bundler/lock/sources.hpp"
 #include "bundler/pack/output_file.hpp"
 #include "bundler/stage/archive_stage.hpp"
 #include "bundler/stage/debian_base.hpp"
@@ -95,26 +94,28 @@ void stage_artifact(const Lock& lock, const Artifact& artifact, const std::files
   }
 }
 
-// The largest first, so that no thread is left alone with one in the end.
-void stage_artifacts(const Lock& lock, const ObtainedArtifacts& artifacts, unsigned threads,
-                     Staging& staging, EventSink& events) {
-  std::vector<const Artifact*> by_size;
-  std::vector<std::string> origins;
-  for (const Artifact& artifact : lock.artifacts) {
-    by_size.push_back(&artifact);
-    origins.push_back(origin_of(artifact));
-  }
-  std::ranges::stable_sort(by_size, std::ranges::greater(), &Artifact::size_bytes);
+void stage_artifacts(const Lock& lock, Arrivals& arrivals, unsigned threads, Staging& staging,
+                     EventSink& events) {
   std::mutex mutex;
   LockedSink locked(events, mutex);
   uint64_t done = 0;
-  for_each_parallel(by_size.size(), threads, [&](size_t i) {
-    const Artifact& artifact = *by_size[i];
-    stage_artifact(lock, artifact, artifacts.path_of(artifact), staging, locked);
-    const std::scoped_lock lock_progress(mutex);
-    done += artifact.size_bytes;
-    events.on(PhaseProgress{done});
+  // Each item is a whole worker, which takes artifacts until there are none.
+  for_each_parallel(threads, threads, [&](size_t) {
+    try {
+      while (const auto arrival = arrivals.take()) {
+        stage_artifact(lock, *arrival->artifact, arrival->path, staging, locked);
+        const std::scoped_lock lock_progress(mutex);
+        done += arrival->artifact->size_bytes;
+        events.on(PhaseProgress{done});
+      }
+    } catch (...) {
+      arrivals.close();
+      throw;
+    }
   });
+  if (!arrivals.all_taken()) throw Error(ExitCode::kInternal, "not every artifact was obtained");
+  std::vector<std::string> origins;
+  for (const Artifact& artifact : lock.artifacts) origins.push_back(origin_of(artifact));
   staging.order_origins(origins);
 }
 
@@ -148,15 +149,6 @@ void place_launchers_in(const std::filesystem::path& work, Staging& staging, Eve
 
 }  // namespace
 
-std::filesystem::path ObtainedArtifacts::path_of(const Artifact& artifact) const {
-  if (artifact.kind == ArtifactKind::kFolder) return local_source(artifact, lock_folder);
-  const auto found = files.find(artifact.digest);
-  if (found == files.end()) {
-    throw Error(ExitCode::kInternal, "an artifact was not obtained").where(artifact.file_name);
-  }
-  return found->second;
-}
-
 size_t prune(const std::vector<std::string>& patterns, Staging& staging) {
   std::vector<RelPath> matched;
   for (const auto& item : staging.items()) {
@@ -175,14 +167,13 @@ size_t prune(const std::vector<std::string>& patterns, Staging& staging) {
   return before - staging.items().size();
 }
 
-BytecodeResult stage_lock(const Lock& lock, const ObtainedArtifacts& artifacts,
-                          const std::filesystem::path& work, unsigned threads, Staging& staging,
-                          EventSink& events) {
+BytecodeResult stage_lock(const Lock& lock, Arrivals& arrivals, const std::filesystem::path& work,
+                          unsigned threads, Staging& staging, EventSink& events) {
   const auto begun = std::chrono::steady_clock::now();
   uint64_t total = 0;
   for (const Artifact& artifact : lock.artifacts) total += artifact.size_bytes;
   events.on(PhaseStarted{"stage", total, "bytes"});
-  stage_artifacts(lock, artifacts, threads, staging, events);
+  stage_artifacts(lock, arrivals, threads, staging, events);
   staging.check_conflicts();
   finish_debian_base(staging);
   stage_overlay(lock, staging);

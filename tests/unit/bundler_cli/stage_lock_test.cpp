@@ -62,12 +62,12 @@ TEST_CASE("F063 a conda package is refused, and nothing of it is run or read") {
   package.file_name = "tool-1-0.conda";
   package.digest = sha256(as_bytes("content"));
   lock.artifacts = {package};
-  ObtainedArtifacts obtained;
-  obtained.files[package.digest] = scratch / "tool-1-0.conda";
+  Arrivals arrivals(lock, scratch / "");
+  arrivals.arrived(package.digest, scratch / "tool-1-0.conda");
   Staging staging(scratch / "t");
   NullSink events;
   try {
-    stage_lock(lock, obtained, scratch / "work", 1, staging, events);
+    stage_lock(lock, arrivals, scratch / "work", 1, staging, events);
     FAIL("accepted");
   } catch (const Error& error) {
     CHECK(error.code() == ExitCode::kInvalidLock);
