@@ -13,6 +13,7 @@
 #include "bundler/cli/module_files.hpp"
 #include "bundler/cli/release_notes.hpp"
 #include "bundler/demand/cuda_libraries.hpp"
+#include "bundler/demand/first_import.hpp"
 #include "bundler/pack/output_file.hpp"
 #include "bundler/stage/archive_stage.hpp"
 #include "bundler/stage/debian_base.hpp"
@@ -183,6 +184,7 @@ BytecodeResult stage_lock(const Lock& lock, Arrivals& arrivals, const std::files
   stage_wheel_licences(staging);
   stage_package_list(lock, staging);
   place_launchers_in(work, staging, events);
+  stage_first_imports(staging, threads);
   stage_module_files(lock, staging);
   for (const std::string& link : remove_dangling_links(staging)) {
     events.on(Note{"removed a link to nothing: " + link});
