@@ -12,6 +12,7 @@
 #include "bundler/cli/verified_file.hpp"
 #include "bundler/cli/work_folder.hpp"
 #include "bundler/demand/demand.hpp"
+#include "bundler/pack/frame_compressor.hpp"
 #include "bundler/pack/resign.hpp"
 #include "bundler/pack/temporaries.hpp"
 #include "bundler/sign/checksums.hpp"
@@ -56,7 +57,9 @@ Signer signer_of(const BuildRequest& request) {
 }
 
 PackOptions pack_options(const BuildRequest& request) {
-  PackOptions options{.level = request.level, .threads = request.threads};
+  PackOptions options{.level = request.level,
+                      .threads = request.threads,
+                      .frame_raw_size = frame_raw_size_of(request.level)};
   for (const auto& key : request.keys) {
     if (const auto size = sshsig_size(*key)) options.signature_sizes.push_back(*size);
   }

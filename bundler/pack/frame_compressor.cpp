@@ -1,10 +1,12 @@
-// ZSTD_getCParams and the memory estimate are in the static part of zstd's interface; libzstd is
-// linked statically, so they are of the release that compresses.
+// ZSTD_CCtx_params, ZSTD_getCParams and the memory estimate are in the static part of zstd's
+// interface; libzstd is linked statically, so they are of the release that compresses.
 #define ZSTD_STATIC_LINKING_ONLY
 #include "bundler/pack/frame_compressor.hpp"
 
 #include <zstd.h>
 
+#include <algorithm>
+#include <bit>
 #include <string>
 
 #include "installer/base/error.hpp"
@@ -23,39 +25,32 @@ size_t checked(size_t result, const char* what) {
   return result;
 }
 
-ZSTD_compressionParameters parameters_of(int level) {
-  ZSTD_compressionParameters parameters = ZSTD_getCParams(level, 1ull << kMaxWindowLog, 0);
-  if (parameters.windowLog > static_cast<unsigned>(kMaxWindowLog)) {
-    parameters.windowLog = kMaxWindowLog;
-  }
-  return parameters;
+int window_log_of(uint64_t frame_raw_size) {
+  const int log = std::bit_width(std::max<uint64_t>(frame_raw_size, 2) - 1);
+  return std::clamp(log, ZSTD_WINDOWLOG_MIN, kMaxWindowLog);
 }
 
-}  // namespace
-
-struct FrameCompressor::State {
-  int level;
-  ZSTD_CCtx* context = ZSTD_createCCtx();
-  ~State() { ZSTD_freeCCtx(context); }
-
-  void set(ZSTD_cParameter parameter, int value) {
-    checked(ZSTD_CCtx_setParameter(context, parameter, value), "zstd refuses a parameter");
-  }
-  // Everything that decides a byte is set by name: defaults may change with a zstd release or with
-  // the size of the input.
-  void configure(int use_level) {
-    const ZSTD_compressionParameters p = parameters_of(use_level);
-    checked(ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters), "zstd cannot reset");
+/// Everything that decides a byte, by name: defaults may change with a zstd release or with the
+/// size of the input.
+class Parameters {
+ public:
+  Parameters(int level, int window_log) {
+    if (params_ == nullptr) throw Error(ExitCode::kInternal, "cannot start zstd");
+    const ZSTD_compressionParameters p = ZSTD_getCParams(level, 1ull << window_log, 0);
     set(ZSTD_c_format, ZSTD_f_zstd1);
-    set(ZSTD_c_compressionLevel, use_level);
-    set(ZSTD_c_windowLog, static_cast<int>(p.windowLog));
+    set(ZSTD_c_compressionLevel, level);
+    set(ZSTD_c_windowLog, window_log);
     set(ZSTD_c_hashLog, static_cast<int>(p.hashLog));
     set(ZSTD_c_chainLog, static_cast<int>(p.chainLog));
     set(ZSTD_c_searchLog, static_cast<int>(p.searchLog));
     set(ZSTD_c_minMatch, static_cast<int>(p.minMatch));
     set(ZSTD_c_targetLength, static_cast<int>(p.targetLength));
     set(ZSTD_c_strategy, static_cast<int>(p.strategy));
-    set(ZSTD_c_enableLongDistanceMatching, ZSTD_ps_disable);
+    set(ZSTD_c_enableLongDistanceMatching, ZSTD_ps_enable);
+    set(ZSTD_c_ldmHashLog, std::max(window_log - kLdmHashRateLog, ZSTD_LDM_HASHLOG_MIN));
+    set(ZSTD_c_ldmHashRateLog, kLdmHashRateLog);
+    set(ZSTD_c_ldmMinMatch, kLdmMinMatch);
+    set(ZSTD_c_ldmBucketSizeLog, kLdmBucketSizeLog);
     set(ZSTD_c_useRowMatchFinder,
         p.strategy >= ZSTD_greedy && p.strategy <= ZSTD_lazy2 ? ZSTD_ps_enable : ZSTD_ps_disable);
     set(ZSTD_c_literalCompressionMode, ZSTD_ps_auto);
@@ -64,21 +59,57 @@ struct FrameCompressor::State {
     set(ZSTD_c_dictIDFlag, 0);
     set(ZSTD_c_nbWorkers, 0);
   }
-  size_t run(int use_level, Bytes raw, std::vector<std::byte>& out) {
-    configure(use_level);
+  ~Parameters() { ZSTD_freeCCtxParams(params_); }
+  Parameters(const Parameters&) = delete;
+  Parameters& operator=(const Parameters&) = delete;
+
+  const ZSTD_CCtx_params* get() const { return params_; }
+
+ private:
+  // zstd's own defaults of 1.5.
+  static constexpr int kLdmHashRateLog = 7;
+  static constexpr int kLdmMinMatch = 64;
+  static constexpr int kLdmBucketSizeLog = 3;
+
+  void set(ZSTD_cParameter parameter, int value) {
+    checked(ZSTD_CCtxParams_setParameter(params_, parameter, value), "zstd refuses a parameter");
+  }
+  ZSTD_CCtx_params* params_ = ZSTD_createCCtxParams();
+};
+
+}  // namespace
+
+uint64_t frame_raw_size_of(int level) { return (level == kMaxLevel ? 32ull : 16ull) << 20; }
+
+struct FrameCompressor::State {
+  State(int level, uint64_t frame_raw_size)
+      : probe(kProbeLevel, window_log_of(frame_raw_size)),
+        chosen(level, window_log_of(frame_raw_size)) {}
+  ~State() { ZSTD_freeCCtx(context); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  size_t run(const Parameters& parameters, Bytes raw, std::vector<std::byte>& out) {
+    checked(ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters), "zstd cannot reset");
+    checked(ZSTD_CCtx_setParametersUsingCCtxParams(context, parameters.get()),
+            "zstd refuses its parameters");
     return checked(ZSTD_compress2(context, out.data(), out.size(), raw.data(), raw.size()),
                    "zstd cannot compress a frame");
   }
+
+  Parameters probe;
+  Parameters chosen;
+  ZSTD_CCtx* context = ZSTD_createCCtx();
 };
 
-FrameCompressor::FrameCompressor(int level) : state_(std::make_unique<State>()) {
+FrameCompressor::FrameCompressor(int level, uint64_t frame_raw_size) {
   if (level < 1 || level > kMaxLevel) {
     throw Error(ExitCode::kUsage, "no such compression level")
         .why(std::to_string(level) + " asked for; 1 to " + std::to_string(kMaxLevel) +
              " are possible");
   }
+  state_ = std::make_unique<State>(level, frame_raw_size);
   if (state_->context == nullptr) throw Error(ExitCode::kInternal, "cannot start zstd");
-  state_->level = level;
 }
 FrameCompressor::~FrameCompressor() = default;
 FrameCompressor::FrameCompressor(FrameCompressor&&) noexcept = default;
@@ -87,17 +118,19 @@ FrameCompressor& FrameCompressor::operator=(FrameCompressor&&) noexcept = defaul
 std::vector<std::byte> FrameCompressor::compress(Bytes raw) {
   std::vector<std::byte> out(ZSTD_compressBound(raw.size()));
   // Images, archives and device code that is compressed already gain nothing from a long search.
-  size_t size = state_->run(kProbeLevel, raw, out);
+  size_t size = state_->run(state_->probe, raw, out);
   const bool is_packed = size > raw.size() - raw.size() / 64;
-  if (!is_packed && state_->level != kProbeLevel) size = state_->run(state_->level, raw, out);
+  if (!is_packed) size = state_->run(state_->chosen, raw, out);
   out.resize(size);
   out.shrink_to_fit();
   return out;
 }
 
-size_t FrameCompressor::memory_bytes(int level, size_t frame_raw_size) {
-  return ZSTD_estimateCCtxSize_usingCParams(parameters_of(level)) + frame_raw_size +
-         ZSTD_compressBound(frame_raw_size);
+size_t FrameCompressor::memory_bytes(int level, uint64_t frame_raw_size) {
+  const Parameters parameters(level, window_log_of(frame_raw_size));
+  return checked(ZSTD_estimateCCtxSize_usingCCtxParams(parameters.get()),
+                 "zstd cannot tell its memory") +
+         frame_raw_size + ZSTD_compressBound(frame_raw_size);
 }
 
 }  // namespace eb

@@ -16,7 +16,7 @@ namespace eb {
 struct PackOptions {
   int level = 0;         ///< 1 to kMaxLevel (frame_compressor.hpp); 0 = kDefaultLevel
   unsigned threads = 1;  ///< changes the time, never a byte; fewer run where memory would not do
-  uint64_t frame_raw_size = 8ull << 20;
+  uint64_t frame_raw_size = 16ull << 20;  ///< at most; see frame_raw_size_of(level)
   /// Sizes of the blobs that the signer will return, where they are known beforehand: the data is
   /// then written where it stays. Otherwise it is moved once, when the signatures are there.
   std::vector<size_t> signature_sizes = {};

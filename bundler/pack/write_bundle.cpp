@@ -19,7 +19,8 @@ namespace {
 /// Compressors are large and slow to make: each thread takes one and gives it back.
 class CompressorPool {
  public:
-  explicit CompressorPool(int level) : level_(level) {}
+  CompressorPool(int level, uint64_t frame_raw_size)
+      : level_(level), frame_raw_size_(frame_raw_size) {}
 
   std::vector<std::byte> compress(Bytes raw) {
     std::unique_ptr<FrameCompressor> compressor = take();
@@ -32,12 +33,13 @@ class CompressorPool {
  private:
   std::unique_ptr<FrameCompressor> take() {
     const std::scoped_lock lock(mutex_);
-    if (free_.empty()) return std::make_unique<FrameCompressor>(level_);
+    if (free_.empty()) return std::make_unique<FrameCompressor>(level_, frame_raw_size_);
     std::unique_ptr<FrameCompressor> out = std::move(free_.back());
     free_.pop_back();
     return out;
   }
   int level_;
+  uint64_t frame_raw_size_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<FrameCompressor>> free_;
 };
@@ -108,12 +110,11 @@ Index write_bundle(const Tree& tree, const PackPlan& plan, const std::filesystem
                    const PackOptions& options, const Signer& signer, EventSink& events) {
   const auto begun = std::chrono::steady_clock::now();
   const int level = options.level == 0 ? kDefaultLevel : options.level;
-  const size_t frame_memory =
-      FrameCompressor::memory_bytes(level, static_cast<size_t>(options.frame_raw_size));
+  const size_t frame_memory = FrameCompressor::memory_bytes(level, options.frame_raw_size);
   const auto threads = static_cast<unsigned>(std::clamp<uint64_t>(
       options.threads, 1, std::max<uint64_t>(1, kMaxPackMemory / (2 * frame_memory))));
 
-  CompressorPool pool(level);
+  CompressorPool pool(level, options.frame_raw_size);
   const TarSource source(tree, plan);
   Index index = plan.index;
   const uint64_t index_size = encoded_size(index);

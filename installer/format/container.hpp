@@ -18,7 +18,7 @@ inline constexpr uint32_t kMaxSignaturesSize = 64u << 10;  ///< bytes
 inline constexpr uint32_t kMaxSignatures = 16;
 inline constexpr uint64_t kMaxDataSize = 1ull << 48;       ///< bytes of all data frames
 inline constexpr uint64_t kMaxFrameRawSize = 64ull << 20;  ///< bytes one frame may decode to
-inline constexpr int kMaxWindowLog = 23;                   ///< 8 MiB (FAULTS §2)
+inline constexpr int kMaxWindowLog = 26;                   ///< a whole frame of the largest size
 
 /// The skippable-frame magic that every frame of ours begins with (RFC 8878 §3.1.2 leaves 16 to
 /// choose from; seekable zstd uses …5E, pzstd …50).

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <random>
 
 #include "bundler/pack/frame_compressor.hpp"
 #include "bundler/pack/output_file.hpp"
@@ -183,7 +184,7 @@ TEST_CASE("a failure leaves the old file and nothing else") {
 TEST_CASE("levels that do not exist are refused") {
   for (const int level : {-1, 20}) {
     try {
-      const FrameCompressor compressor(level);
+      const FrameCompressor compressor(level, 1u << 20);
       FAIL("accepted");
     } catch (const Error& error) {
       CHECK(error.code() == ExitCode::kUsage);
@@ -191,18 +192,38 @@ TEST_CASE("levels that do not exist are refused") {
   }
 }
 
-TEST_CASE("the window of a frame is what an installer accepts") {
-  // Byte 5 of a frame without single segment is the window descriptor (RFC 8878 §3.1.1.1.2).
+TEST_CASE("the window of a frame is the frame, which an installer accepts") {
   const std::vector<std::byte> raw(20u << 20, std::byte{7});
   for (const int level : {1, 9, kMaxLevel}) {
-    FrameCompressor compressor(level);
+    FrameCompressor compressor(level, frame_raw_size_of(level) * 2);
     const std::vector<std::byte> frame = compressor.compress(raw);
+    // Frame header descriptor (RFC 8878 §3.1.1.1.1).
     const auto descriptor = std::to_integer<unsigned>(frame.at(4));
-    REQUIRE((descriptor & 0x20u) == 0);  // not a single segment: the window is stated
-    CHECK((descriptor & 0x04u) != 0);    // checksum
-    CHECK((descriptor & 0xC0u) != 0);    // content size
-    CHECK(10 + (std::to_integer<unsigned>(frame.at(5)) >> 3) <= unsigned{kMaxWindowLog});
+    CHECK((descriptor & 0x20u) != 0);  // single segment: the window is the content
+    CHECK((descriptor & 0x04u) != 0);  // checksum
+    CHECK((descriptor & 0xC0u) != 0);  // content size
   }
+}
+
+TEST_CASE("what repeats anywhere in a frame is found, at every level") {
+  // Noise of 5 MiB, three times: beyond the reach of the usual search at a low level.
+  std::vector<std::byte> noise(5u << 20);
+  std::mt19937_64 random(1);
+  for (std::byte& byte : noise) byte = static_cast<std::byte>(random());
+  std::vector<std::byte> raw;
+  for (int i = 0; i < 3; ++i) raw.insert(raw.end(), noise.begin(), noise.end());
+  for (const int level : {3, 9}) {
+    FrameCompressor compressor(level, 16u << 20);
+    CHECK(compressor.compress(raw).size() < noise.size() + noise.size() / 100);
+  }
+}
+
+TEST_CASE(
+    "memory is told for what a compressor takes, and the best fits three times into the cap") {
+  CHECK(FrameCompressor::memory_bytes(9, 16u << 20) > (32u << 20));
+  CHECK(FrameCompressor::memory_bytes(9, 16u << 20) < FrameCompressor::memory_bytes(9, 32u << 20));
+  CHECK(2 * 3 * FrameCompressor::memory_bytes(kMaxLevel, frame_raw_size_of(kMaxLevel)) <=
+        kMaxPackMemory);
 }
 
 }  // namespace

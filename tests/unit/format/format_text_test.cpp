@@ -132,7 +132,7 @@ TEST_CASE("versions and magics of the text are those of the code") {
   CHECK(kSkippableMagic == 0x184D2A5B);
   CHECK(section("2").find("0x184D2A5B") != std::string::npos);
   CHECK(section("8").find("`" + std::string(kSignatureNamespace) + "`") != std::string::npos);
-  CHECK(section("4").find("window at most 2^23 bytes") != std::string::npos);
+  CHECK(section("4").find("window at most 2^26 bytes") != std::string::npos);
   CHECK(max_compressed_size(12800) == 12800 + 100 + 1024);
 }
 
