@@ -25,6 +25,7 @@ struct Profile {
   /// What a directory's fsync answers.
   int folder_fsync = 0;
   bool unknown_types = false;  ///< list() tells no DT_*
+  unsigned type = 0;           ///< what statfs says the file system is; 0 = the truth
   unsigned lost_replies = 0;   ///< every so many-th rename is done and answers ENOENT
   unsigned interrupted = 0;    ///< every so many-th read or write answers EINTR
 };
@@ -32,10 +33,10 @@ struct Profile {
 constexpr Profile kProfiles[] = {
     {"local"},
     // A rename whose first reply was lost is sent again, and then there is nothing to rename.
-    {"nfs", EOPNOTSUPP, 0, ENOSYS, 0, true, 4, 0},
-    {"lustre", EOPNOTSUPP, EINVAL, ENOTSUP, EINVAL, false, 0, 5},
-    {"old-kernel", ENOSYS, ENOSYS, ENOSYS, 0, true, 0, 0},
-    {"seccomp", EPERM, 0, EPERM, 0, false, 0, 0},
+    {"nfs", EOPNOTSUPP, 0, ENOSYS, 0, true, 0x6969, 4, 0},
+    {"lustre", EOPNOTSUPP, EINVAL, ENOTSUP, EINVAL, false, 0x0BD00BD0, 0, 5},
+    {"old-kernel", ENOSYS, ENOSYS, ENOSYS, 0, true, 0, 0, 0},
+    {"seccomp", EPERM, 0, EPERM, 0, false, 0, 0, 0},
 };
 
 class ProfileSys final : public test::ForwardingSys {
@@ -48,6 +49,11 @@ class ProfileSys final : public test::ForwardingSys {
   }
   int syncfs(int fd) override {
     return profile_.syncfs != 0 ? -profile_.syncfs : ForwardingSys::syncfs(fd);
+  }
+  int fstatfs(int fd, struct statfs* out) override {
+    const int r = ForwardingSys::fstatfs(fd, out);
+    if (r == 0 && profile_.type != 0) out->f_type = profile_.type;
+    return r;
   }
   int get_quota(int fd, QuotaKind kind, uint32_t id, struct dqblk* out) override {
     return profile_.quota != 0 ? -profile_.quota : ForwardingSys::get_quota(fd, kind, id, out);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "installer/install/durability.hpp"
 #include "installer/install/receipt.hpp"
@@ -358,6 +359,17 @@ TEST_CASE("every file and folder is synced where syncfs is no promise") {
   }
   CHECK(fsyncs > names);
   CHECK(syncfss == 0);
+}
+
+TEST_CASE("an install under a profile is one on that profile's file system") {
+  const char* name = std::getenv("EB_PROFILE");
+  const std::string profile = name == nullptr ? "" : name;
+  if (profile != "nfs" && profile != "lustre") return;
+  Workshop shop;
+  const InstallReport report = shop.install_file(shop.make());
+  CHECK(report.durability.file_system == (profile == "nfs" ? "NFS" : "Lustre"));
+  CHECK(report.durability.is_server);
+  CHECK(!report.durability.by_syncfs);
 }
 
 TEST_CASE("F124 a syncfs that is not there is made up for") {
