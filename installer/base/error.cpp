@@ -83,10 +83,18 @@ Error system_error(int errno_value, std::string what, std::string where) {
       break;
   }
   const char* name = strerrorname_np(errno_value);
-  return Error(code, std::move(what))
-      .where(std::move(where))
-      .why(std::string(strerrordesc_np(errno_value) ? strerrordesc_np(errno_value) : "unknown") +
-           " (" + (name ? name : std::to_string(errno_value)) + ")");
+  Error out = Error(code, std::move(what))
+                  .where(std::move(where))
+                  .why(std::string(strerrordesc_np(errno_value) ? strerrordesc_np(errno_value)
+                                                                : "unknown") +
+                       " (" + (name ? name : std::to_string(errno_value)) + ")")
+                  .cause(errno_value);
+  if (errno_value == ESTALE) {
+    out.hint(
+        "the server no longer knows what was open: another machine removed or exchanged it, or the "
+        "server was set up anew; if the same command says so again, have the mount renewed");
+  }
+  return out;
 }
 
 }  // namespace eb

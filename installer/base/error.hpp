@@ -48,7 +48,14 @@ class Error : public std::exception {
   Error&& why(std::string text) && { return std::move(why(std::move(text))); }
   Error&& hint(std::string text) && { return std::move(hint(std::move(text))); }
 
+  /// The errno of the call that failed; 0 = it was none.
+  Error&& cause(int errno_value) && {
+    cause_ = errno_value;
+    return std::move(*this);
+  }
+
   ExitCode code() const noexcept { return code_; }
+  int cause() const noexcept { return cause_; }
   const char* what() const noexcept override { return what_.c_str(); }
   const std::string& where() const noexcept { return where_; }
   const std::string& why() const noexcept { return why_; }
@@ -56,6 +63,7 @@ class Error : public std::exception {
 
  private:
   ExitCode code_;
+  int cause_ = 0;
   std::string what_;
   std::string where_;
   std::string why_;
@@ -69,7 +77,8 @@ std::string render_error(std::string_view program, const Error& error);
 
 /// An Error for a failed system call. The code follows errno: ENOSPC/EDQUOT → kNoSpace,
 /// EACCES/EPERM → kPermission, EROFS → kUnsupportedFs, everything else → kIo. `why` is the system's
-/// text and errno name.
+/// text and errno name, cause() the number. ESTALE, which ReopeningSys could not get over, brings
+/// its hint.
 Error system_error(int errno_value, std::string what, std::string where);
 
 /// Replaces control characters and invalid UTF-8 by `\xNN`.

@@ -94,8 +94,8 @@ void close_written(Sys& sys, Fd fd, const std::string& where) {
   if (result < 0 && result != -EINTR) throw system_error(-result, "cannot close", where);
 }
 
-std::vector<std::byte> read_file_at(Sys& sys, int dir, const char* path, size_t max_bytes,
-                                    const std::string& where) {
+static std::vector<std::byte> read_file_once(Sys& sys, int dir, const char* path, size_t max_bytes,
+                                             const std::string& where) {
   // O_NONBLOCK: a FIFO in the file's place must not hang the program.
   const Fd fd = open_at(sys, dir, path, O_RDONLY | O_NONBLOCK, 0, where);
   struct stat info {};
@@ -121,6 +121,11 @@ std::vector<std::byte> read_file_at(Sys& sys, int dir, const char* path, size_t 
   }
   data.resize(got);
   return data;
+}
+
+std::vector<std::byte> read_file_at(Sys& sys, int dir, const char* path, size_t max_bytes,
+                                    const std::string& where) {
+  return again_if_exchanged([&] { return read_file_once(sys, dir, path, max_bytes, where); });
 }
 
 std::string read_link_at(Sys& sys, int dir, const char* path, const std::string& where) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "installer/base/digest.hpp"
+#include "installer/base/error.hpp"
 #include "installer/base/sys.hpp"
 
 namespace eb {
@@ -65,6 +67,20 @@ void close_written(Sys& sys, Fd fd, const std::string& where);
 /// renameat() whose reply may be lost: 0 also when it failed but `to` is now what `from` was, as
 /// on NFS, where a request that was done is sent again (FAULTS §6). Else -errno.
 int rename_at(Sys& sys, int from_dir, const char* from, int to_dir, const char* to);
+
+/// What `whole` returns, an operation that begins by opening a file by its name. It is done anew,
+/// at most three times, where it throws ESTALE: another machine put a new file into the place of
+/// the one that was being read (F122; ReopeningSys has tried the same file before).
+template <typename Whole>
+auto again_if_exchanged(Whole whole) -> decltype(whole()) {
+  for (int left = 3;; --left) {
+    try {
+      return whole();
+    } catch (const Error& error) {
+      if (error.cause() != ESTALE || left == 0) throw;
+    }
+  }
+}
 
 /// The whole of a regular file, at most `max_bytes` (else Error kIo "file too large").
 std::vector<std::byte> read_file_at(Sys& sys, int dir, const char* path, size_t max_bytes,

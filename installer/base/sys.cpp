@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "installer/base/reopening_sys.hpp"
+
 namespace eb {
 namespace {
 
@@ -23,6 +25,7 @@ class RealSys final : public Sys {
     return or_errno(::openat(dir, path, flags, mode));
   }
   int close(int fd) override { return or_errno(::close(fd)); }
+  int dup_onto(int fd, int onto) override { return or_errno(::dup3(fd, onto, O_CLOEXEC)); }
   ssize_t read(int fd, void* buffer, size_t size) override {
     return or_errno(::read(fd, buffer, size));
   }
@@ -114,7 +117,8 @@ class RealSys final : public Sys {
 }  // namespace
 
 Sys& real_sys() {
-  static RealSys* const sys = new RealSys;
+  static auto* const kernel = new RealSys;
+  static auto* const sys = new ReopeningSys(*kernel);
   return *sys;
 }
 

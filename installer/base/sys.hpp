@@ -34,6 +34,8 @@ class Sys {
 
   virtual int openat(int dir, const char* path, int flags, mode_t mode) = 0;
   virtual int close(int fd) = 0;
+  /// Makes the number `onto` mean what `fd` means, with O_CLOEXEC (dup3(2)).
+  virtual int dup_onto(int fd, int onto) = 0;
   virtual ssize_t read(int fd, void* buffer, size_t size) = 0;
   virtual ssize_t pread(int fd, void* buffer, size_t size, off_t offset) = 0;
   virtual ssize_t write(int fd, const void* buffer, size_t size) = 0;
@@ -65,7 +67,7 @@ class Sys {
   virtual int list(int dir, std::vector<DirEntry>* out) = 0;
 };
 
-/// The kernel's calls themselves. One object for the whole process, never destroyed.
+/// The kernel's calls, over ReopeningSys. One object for the whole process, never destroyed.
 Sys& real_sys();
 
 }  // namespace eb

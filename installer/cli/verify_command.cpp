@@ -76,13 +76,21 @@ class PrefixVerification {
       if (!verify(release)) ++damaged;
     }
     if (damaged == 0) return;
-    throw Error(ExitCode::kDigestMismatch,
+    Error error(ExitCode::kDigestMismatch,
                 damaged == 1 ? "a release is not as it was signed"
-                             : std::to_string(damaged) + " releases are not as they were signed")
-        .where(view_.path)
-        .hint("with its bundle it can be repaired: envinstall repair " + view_.path +
-              " --from BUNDLE")
-        .hint("or remove it with 'envinstall uninstall' and install its bundle again");
+                             : std::to_string(damaged) + " releases are not as they were signed");
+    error.where(view_.path);
+    if (damaged > added_only_) {
+      error.hint("with its bundle it can be repaired: envinstall repair " + view_.path +
+                 " --from BUNDLE");
+      error.hint("or remove it with 'envinstall uninstall' and install its bundle again");
+      if (added_) error.hint("a repair leaves what was added alone");
+    } else {
+      error.hint(
+          "nothing that was signed is changed or missing: remove what was added, if nobody needs "
+          "it");
+    }
+    throw error;
   }
 
  private:
@@ -100,6 +108,9 @@ class PrefixVerification {
     const ReleaseCheck check = check_installed(environment_.sys, dir.get(), where, index, options,
                                                progress_, environment_.stop);
     print(release, signer, check);
+    const uint64_t added = count_of(check, DifferenceKind::kAdded);
+    if (added > 0) added_ = true;
+    if (added > 0 && added == check.differences.size()) ++added_only_;
     return check.differences.empty();
   }
 
@@ -190,7 +201,9 @@ class PrefixVerification {
     ReportTable table(out);
     table.headline("verified", release + ": " + result);
     table.row("how", compared);
-    table.row("signed by", signer.empty() ? "not looked at: no key is trusted here" : signer);
+    table.row("signed by", !signer.empty()  ? signer
+                           : trust_.empty() ? "not looked at: no key is trusted here"
+                                            : "not confirmed by the keys that are trusted here");
     if (check.generated > 0) {
       table.row("generated",
                 count_text(check.generated, "file", "files") + " of bytecode that Python wrote");
@@ -203,6 +216,8 @@ class PrefixVerification {
   const Host host_;
   const TrustStore trust_;
   const PrefixView view_;
+  bool added_ = false;     ///< in any release
+  size_t added_only_ = 0;  ///< releases of which nothing else differs
 };
 
 void verify_bundle(const VerifyArguments& given, Environment& environment,

@@ -1,6 +1,7 @@
 #include "installer/format/signature_policy.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "installer/base/error.hpp"
 #include "installer/base/utc_text.hpp"
@@ -40,12 +41,20 @@ const RevokedKey* find_revoked(const std::string& fingerprint, const TrustPolicy
   return at == policy.revoked.end() ? nullptr : &*at;
 }
 
+bool is_for_bundles(const AllowedSigner& signer) {
+  return !signer.namespaces || pattern_list_matches(*signer.namespaces, kSignatureNamespace);
+}
+
 // The best that any line says of the key: one that is over does not undo one that holds.
 Verdict judge_lines(const SshPublicKey& key, const TrustPolicy& policy) {
   Verdict out;
   for (const AllowedSigner& signer : policy.signers) {
     if (signer.key != key) continue;
-    if (signer.namespaces && !pattern_list_matches(*signer.namespaces, kSignatureNamespace)) {
+    if (!is_for_bundles(signer)) {
+      if (out.detail.empty()) {
+        out.detail = "is listed for namespaces=\"" + *signer.namespaces + "\", a bundle's is " +
+                     kSignatureNamespace;
+      }
       continue;
     }
     if (signer.valid_after && policy.now < *signer.valid_after) {
@@ -82,6 +91,7 @@ Verdict judge(const SshPublicKey& key, const TrustPolicy& policy) {
 struct Tally {
   SignatureVerdict good;
   std::vector<std::string> unknown;                            ///< fingerprints
+  std::vector<std::string> elsewhere;                          ///< of them: for other namespaces
   std::vector<std::string> revoked, not_in_fips, early, late;  ///< "FINGERPRINT DETAIL"
 };
 
@@ -115,6 +125,7 @@ Tally tally(const std::vector<SshSignature>& signatures, const TrustPolicy& poli
         break;
       case Standing::kUnknown:
         out.unknown.push_back(fingerprint);
+        if (!verdict.detail.empty()) out.elsewhere.push_back(text);
         break;
     }
   }
@@ -127,11 +138,15 @@ Tally tally(const std::vector<SshSignature>& signatures, const TrustPolicy& poli
 }
 
 std::string describe_policy(const TrustPolicy& policy) {
-  if (policy.signers.empty() && policy.fingerprints.empty()) return "no key is trusted here";
+  std::set<std::string> keys;  // a list may name one twice
+  for (const AllowedSigner& signer : policy.signers) {
+    if (is_for_bundles(signer)) keys.insert(signer.key.fingerprint());
+  }
+  if (keys.empty() && policy.fingerprints.empty()) return "no key is trusted here";
   std::vector<std::string> parts;
-  if (!policy.signers.empty()) {
+  if (!keys.empty()) {
     std::string from = policy.origin.empty() ? "" : " of " + policy.origin;
-    parts.push_back(count_of(policy.signers.size(), "key") + from);
+    parts.push_back(count_of(keys.size(), "key") + from);
   }
   if (!policy.fingerprints.empty()) {
     parts.push_back(count_of(policy.fingerprints.size(), "fingerprint") + " given with --trust");
@@ -140,10 +155,13 @@ std::string describe_policy(const TrustPolicy& policy) {
 }
 
 Error untrusted(const TrustPolicy& policy, unsigned required, size_t accepted,
-                const std::vector<std::string>& unknown) {
+                const std::vector<std::string>& unknown,
+                const std::vector<std::string>& elsewhere) {
+  const std::string known =
+      describe_policy(policy) + (elsewhere.empty() ? "" : "; " + joined(elsewhere));
   if (accepted == 0) {
     Error error(ExitCode::kUntrusted, "the bundle is signed by a key that is not trusted here");
-    error.why("signed by " + joined(unknown) + "; " + describe_policy(policy));
+    error.why("signed by " + joined(unknown) + "; " + known);
     error.hint("compare the fingerprint with the one that the publisher names by another way");
     error.hint("if it is the same, give --trust " + unknown.front() +
                ", or --allowed-signers FILE with the publisher's key");
@@ -152,10 +170,15 @@ Error untrusted(const TrustPolicy& policy, unsigned required, size_t accepted,
   Error error(ExitCode::kUntrusted, "the bundle has too few trusted signatures");
   error.why(count_of(required, "key") + " required, " + std::to_string(accepted) +
             (accepted == 1 ? " counts" : " count") +
-            (unknown.empty() ? "" : ", not trusted: " + joined(unknown)) + "; " +
-            describe_policy(policy));
+            (unknown.empty() ? "" : ", not trusted: " + joined(unknown)) + "; " + known);
   error.hint("have the bundle signed with another key, or give --allowed-signers FILE with all");
   return error;
+}
+
+std::string tally_text(unsigned required, const Tally& all) {
+  const size_t counting = all.good.accepted.size();
+  return count_of(required, "key") + " required, " + std::to_string(counting) +
+         (counting == 1 ? " counts" : " count");
 }
 
 Error too_few(const Tally& all, const TrustPolicy& policy, unsigned required) {
@@ -163,15 +186,15 @@ Error too_few(const Tally& all, const TrustPolicy& policy, unsigned required) {
   // With a revoked key among the signers nothing else matters to a person: somebody may hold it.
   if (!all.revoked.empty()) {
     return Error(ExitCode::kUntrusted, "the bundle is signed by a revoked key")
-        .why(joined(all.revoked) + "; " + count_of(required, "key") + " required, " +
-             std::to_string(all.good.accepted.size()) +
-             (all.good.accepted.size() == 1 ? " counts" : " count"))
+        .why(joined(all.revoked) + "; " + tally_text(required, all))
         .hint("do not use it: whoever made it may hold a stolen key")
         .hint("ask the publisher for a bundle that another key has signed");
   }
   if (!all.not_in_fips.empty() && in_time + all.not_in_fips.size() >= required) {
-    return Error(ExitCode::kUntrusted, "no signature of the bundle counts in FIPS mode")
-        .why(joined(all.not_in_fips))
+    const bool none = all.good.accepted.empty();
+    return Error(ExitCode::kUntrusted, none ? "no signature of the bundle counts in FIPS mode"
+                                            : "too few signatures of the bundle count in FIPS mode")
+        .why(joined(all.not_in_fips) + (none ? "" : "; " + tally_text(required, all)))
         .hint(
             "have it signed with an ECDSA P-256 key too: 'envbundle keygen --type ecdsa', then "
             "'envbundle sign'")
@@ -190,7 +213,7 @@ Error too_few(const Tally& all, const TrustPolicy& policy, unsigned required) {
   for (const auto* group : {&all.early, &all.late, &all.not_in_fips}) {
     unknown.insert(unknown.end(), group->begin(), group->end());
   }
-  return untrusted(policy, required, all.good.accepted.size(), unknown);
+  return untrusted(policy, required, all.good.accepted.size(), unknown, all.elsewhere);
 }
 
 }  // namespace

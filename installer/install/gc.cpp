@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "installer/install/history.hpp"
 #include "installer/install/receipt.hpp"
@@ -15,6 +16,7 @@ namespace {
 /// What is known of when a release was in use.
 struct Age {
   std::string release;
+  size_t event = 0;          ///< of the log, by which it became active last; 0 = it knows of none
   int64_t active_since = 0;  ///< last time that it became active; its install where nobody noted it
   std::optional<int64_t> inactive_since;
 };
@@ -26,15 +28,31 @@ std::optional<int64_t> last_flip(Sys& sys, const PrefixView& view) {
   return info.st_mtime;
 }
 
+// The active one, then what the log says; what it does not know of stands where its time puts it.
+std::vector<Age> in_order_of_use(std::vector<Age> ages, const std::optional<std::string>& current) {
+  std::ranges::stable_sort(ages, std::ranges::greater(), &Age::active_since);
+  const auto unknown =
+      std::stable_partition(ages.begin(), ages.end(), [](const Age& a) { return a.event != 0; });
+  std::vector<Age> out(ages.begin(), unknown);
+  std::ranges::sort(out, std::ranges::greater(), &Age::event);
+  for (auto age = unknown; age != ages.end(); ++age) {
+    const auto later = [&](const Age& other) { return other.active_since <= age->active_since; };
+    out.insert(std::ranges::find_if(out, later), *age);
+  }
+  std::ranges::stable_partition(out, [&](const Age& age) { return age.release == current; });
+  return out;
+}
+
 std::vector<Age> ages_of(Sys& sys, const PrefixView& view) {
   const std::map<std::string, ActiveTime> times =
       active_times(read_history(sys, view.dir.get(), nullptr));
   const std::optional<int64_t> flip = last_flip(sys, view);
   std::vector<Age> out;
   for (const std::string& release : view.releases) {
-    Age age{release, 0, flip};
+    Age age{release, 0, 0, flip};
     if (const auto at = times.find(release); at != times.end()) {
       age.active_since = at->second.since;
+      age.event = at->second.event;
       // The log may lack a line (a run that was killed); the link knows better then.
       if (at->second.until) age.inactive_since = *at->second.until;
     } else if (const auto receipt =
@@ -44,12 +62,7 @@ std::vector<Age> ages_of(Sys& sys, const PrefixView& view) {
     }
     out.push_back(std::move(age));
   }
-  std::ranges::stable_sort(out, [&](const Age& a, const Age& b) {
-    if ((a.release == view.current) != (b.release == view.current))
-      return a.release == view.current;
-    return a.active_since > b.active_since;
-  });
-  return out;
+  return in_order_of_use(std::move(out), view.current);
 }
 
 std::string age_text(int64_t seconds) {

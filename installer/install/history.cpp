@@ -77,13 +77,15 @@ std::vector<HistoryEvent> read_history(Sys& sys, int prefix, size_t* skipped) {
 std::map<std::string, ActiveTime> active_times(const std::vector<HistoryEvent>& events) {
   std::map<std::string, ActiveTime> out;
   std::string active;
+  size_t number = 0;
   for (const HistoryEvent& event : events) {
+    ++number;
     const bool activates =
         event.what == "installed" || event.what == "activated" || event.what == "rolled back";
     if (!activates || event.release == active) continue;
     if (!active.empty()) out[active].until = event.time;
     active = event.release;
-    out[active] = {event.time, std::nullopt};
+    out[active] = {event.time, number, std::nullopt};
   }
   return out;
 }

@@ -32,6 +32,7 @@ std::vector<HistoryEvent> read_history(Sys& sys, int prefix, size_t* skipped);
 /// When each release was the active one.
 struct ActiveTime {
   int64_t since = 0;             ///< began last
+  size_t event = 0;              ///< by which event: clocks go back, the log does not
   std::optional<int64_t> until;  ///< ended last; nullopt = it is the active one by the log
 };
 std::map<std::string, ActiveTime> active_times(const std::vector<HistoryEvent>& events);

@@ -82,14 +82,20 @@ std::string process_start(Sys& sys, const std::string& root, pid_t pid) {
   const std::string line = first_line(sys, root + "/proc/" + std::to_string(pid) + "/stat");
   // The program's name, in parentheses, may hold anything; fields are counted after its end
   // (proc(5): starttime is field 22, the one after the name is field 3).
+  constexpr int kState = 3;
+  constexpr int kThreads = 20;
+  constexpr int kStart = 22;
   const size_t name_end = line.rfind(')');
   if (name_end == std::string::npos) return {};
   std::istringstream in(line.substr(name_end + 1));
   std::string field;
-  for (int number = 3; number <= 22; ++number) {
+  bool has_ended = false;  // nobody asked after it yet, or its first thread ended before the others
+  for (int number = kState; number <= kStart; ++number) {
     if (!(in >> field)) return {};
+    if (number == kState) has_ended = field == "Z" || field == "X";
+    if (number == kThreads && parse_number(field).value_or(0) > 1) has_ended = false;
   }
-  return field;
+  return has_ended ? std::string() : field;
 }
 
 Host read_host(Sys& sys, std::string home, std::string root) {

@@ -32,7 +32,9 @@ Host read_host(Sys& sys, std::string home, std::string root = {});
 /// CPUs that the cgroups above this process grant, v2 or v1, rounded up; 0 = no limit.
 unsigned cgroup_cpu_limit(Sys& sys, const std::string& root);
 
-/// When process `pid` began, in clock ticks since boot; empty when there is no such process.
+/// When process `pid` began, in clock ticks since boot; empty when there is no such process, or
+/// only what is left of one until its parent asks after it (a zombie uses nothing and ends
+/// nothing).
 std::string process_start(Sys& sys, const std::string& root, pid_t pid);
 
 }  // namespace eb

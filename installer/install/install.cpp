@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <new>
 
@@ -258,6 +259,7 @@ class InstallRun {
   void activate() {
     make_top_links(sys_, *prefix_, own_index(), events_);
     make_module_files(*prefix_);
+    has_begun_to_flip_ = true;
     flip_current(sys_, *prefix_, plan_.release, nonce_, &is_current_);
     drop_top_links(sys_, prefix_->root.get(), &own_index());
     raise_floor();
@@ -295,10 +297,27 @@ class InstallRun {
     if (prefix_ && !is_published_) unmake_prefix(sys_, *prefix_);
   }
 
+  // 1: the release is the active one; 0: it is not; -1: nobody can tell. The reply to the rename
+  // may have been lost, and the look that followed it have failed as well.
+  int see_current() const {
+    const std::string wanted = std::string(kReleasesDir) + "/" + plan_.release;
+    std::string target(wanted.size() + 1, '\0');
+    const ssize_t got =
+        sys_.readlinkat(prefix_->root.get(), kCurrentLink, target.data(), target.size());
+    if (got < 0) return got == -ENOENT ? 0 : -1;
+    target.resize(static_cast<size_t>(got));
+    return target == wanted ? 1 : 0;
+  }
+
   void describe_state(Error& error) const {
     const std::string still =
         previous_ ? "release " + *previous_ + " is still the active one" : "no release is active";
-    if (is_current_) {
+    const int seen = is_current_ ? 1 : has_begun_to_flip_ ? see_current() : 0;
+    if (seen < 0) {
+      error.hint("release " + plan_.release +
+                 " is installed; whether it is the active one now cannot be seen; the same command "
+                 "again will finish");
+    } else if (seen > 0) {
       error.hint("release " + plan_.release + " is the active one now");
     } else if (is_published_ || action_ != InstallAction::kInstall) {
       error.hint("release " + plan_.release + " is installed, but " + still +
@@ -336,6 +355,7 @@ class InstallRun {
   std::optional<ReleaseLock> lock_;
   std::optional<Stage> stage_;
   bool is_published_ = false;
+  bool has_begun_to_flip_ = false;
   bool is_current_ = false;
 };
 

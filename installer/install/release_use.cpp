@@ -99,15 +99,6 @@ class ProcessScan {
   std::map<std::string, ino_t> inodes_;  ///< of the releases' folders
 };
 
-// A process that ended and that its parent has not asked after yet: it uses nothing any more.
-bool is_zombie(Sys& sys, const Host& host, pid_t pid) {
-  const std::string stat =
-      read_small_file(sys, AT_FDCWD, host.root + "/proc/" + std::to_string(pid) + "/stat")
-          .value_or("");
-  const size_t name_end = stat.rfind(") ");
-  return name_end != std::string::npos && name_end + 2 < stat.size() && stat[name_end + 2] == 'Z';
-}
-
 // What the file system's clock says; the machine's, where it cannot be asked.
 int64_t time_of_file_system(Sys& sys, int dir, int64_t otherwise) {
   const std::string name = "." + random_name();
@@ -149,8 +140,7 @@ void read_leases(Sys& sys, int state, const std::vector<std::string>& releases, 
     lease.age_seconds = std::max<int64_t>(now - info.st_mtime, 0);
     const bool is_here = !owner.boot_id.empty() && owner.boot_id == host.boot_id &&
                          owner.pid_namespace == host.pid_namespace;
-    if (is_dead(sys, owner, host) || (is_here && is_zombie(sys, host, owner.pid)) ||
-        (!is_here && lease.age_seconds > lease_seconds)) {
+    if (is_dead(sys, owner, host) || (!is_here && lease.age_seconds > lease_seconds)) {
       report.over.push_back(entry.name);
       continue;
     }

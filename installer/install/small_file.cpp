@@ -14,10 +14,12 @@ namespace eb {
 std::optional<std::string> read_small_file(Sys& sys, int dir, const std::string& path,
                                            size_t max_bytes) {
   try {
-    const Fd fd = open_at(sys, dir, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, path);
-    std::string out(max_bytes, '\0');
-    out.resize(read_up_to(sys, fd.get(), out.data(), out.size(), path));
-    return out;
+    return again_if_exchanged([&] {
+      const Fd fd = open_at(sys, dir, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, path);
+      std::string out(max_bytes, '\0');
+      out.resize(read_up_to(sys, fd.get(), out.data(), out.size(), path));
+      return out;
+    });
   } catch (const Error&) {
     return std::nullopt;
   }

@@ -35,6 +35,12 @@ Error cannot(const std::string& what, int error, const std::string& where) {
   return out;
 }
 
+// What a name is now; 0 = nothing, or it cannot be asked.
+mode_t type_at(Sys& sys, int dir, const char* name) {
+  struct stat info {};
+  return sys.fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0 ? info.st_mode & S_IFMT : 0;
+}
+
 // Mount points are written with \040 for a blank and so on (fstab(5)).
 std::string unescaped(const std::string& text) {
   std::string out;
@@ -110,6 +116,8 @@ int Stage::remove() noexcept {
   return remove_tree(sys_, prefix_.state.get(), name_);
 }
 
+// The folder is this run's alone, so a name that it was to make or to remove, and that is there or
+// gone, was made or removed: NFS sends a request again whose reply was lost (FAULTS §6).
 ModeBehaviour Stage::probe(const Host& host, EventSink& events) {
   ModeBehaviour out;
   const int dir = fd();
@@ -134,16 +142,20 @@ ModeBehaviour Stage::probe(const Host& host, EventSink& events) {
                            : "the file system is mounted noexec: " + mount)
         .hint("choose a prefix on a file system without noexec");
   }
-  if (r = sys_.mkdirat(dir, kProbeDir, 0755); r < 0) throw cannot("make folders", -r, where());
+  r = sys_.mkdirat(dir, kProbeDir, 0755);
+  if (r < 0 && !(r == -EEXIST && type_at(sys_, dir, kProbeDir) == S_IFDIR)) {
+    throw cannot("make folders", -r, where());
+  }
   if (r = sys_.fstatat(dir, kProbeDir, &info, AT_SYMLINK_NOFOLLOW); r < 0) {
     throw cannot("tell modes", -r, where());
   }
   out.directories_exact = (info.st_mode & 0777) == 0755;
   out.inherited = info.st_mode & S_ISGID;
-  if (r = sys_.symlinkat(kProbeFile, dir, kProbeLink); r < 0) {
+  r = sys_.symlinkat(kProbeFile, dir, kProbeLink);
+  if (r < 0 && !(r == -EEXIST && type_at(sys_, dir, kProbeLink) == S_IFLNK)) {
     throw cannot("hold symbolic links", -r, where());
   }
-  if (r = sys_.renameat(dir, kProbeLink, dir, kProbeRenamed); r < 0) {
+  if (r = rename_at(sys_, dir, kProbeLink, dir, kProbeRenamed); r < 0) {
     throw cannot("rename links", -r, where());
   }
   struct stat top {};
@@ -153,9 +165,12 @@ ModeBehaviour Stage::probe(const Host& host, EventSink& events) {
                       ": where quotas go by group, set the prefix's setgid bit first (chmod g+s)"});
   }
   for (const char* name : {kProbeFile, kProbeRenamed}) {
-    if (r = sys_.unlinkat(dir, name, 0); r < 0) throw cannot("remove files", -r, where());
+    r = sys_.unlinkat(dir, name, 0);
+    if (r < 0 && !(r == -ENOENT && type_at(sys_, dir, name) == 0))
+      throw cannot("remove files", -r, where());
   }
-  if (r = sys_.unlinkat(dir, kProbeDir, AT_REMOVEDIR); r < 0) {
+  r = sys_.unlinkat(dir, kProbeDir, AT_REMOVEDIR);
+  if (r < 0 && !(r == -ENOENT && type_at(sys_, dir, kProbeDir) == 0)) {
     throw cannot("remove folders", -r, where());
   }
   return out;

@@ -1,6 +1,7 @@
 #include "installer/install/uninstall.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -53,6 +54,23 @@ std::vector<std::string> choose(const PrefixView& view, const UninstallOptions& 
               "; or give --all");
   }
   return {name};
+}
+
+// What is left of a release is removed by its folder, which a link is not: where it leads to is
+// nobody's business here.
+void check_is_folder(Sys& sys, const PrefixView& view, const std::string& release) {
+  const std::string below = std::string(kReleasesDir) + "/" + release;
+  struct stat info {};
+  if (sys.fstatat(view.dir.get(), below.c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0 ||
+      S_ISDIR(info.st_mode)) {
+    return;
+  }
+  std::string path = view.path;
+  path.append("/").append(below);
+  throw Error(ExitCode::kUsage, "somebody put a link or a file into the release's place")
+      .where(path)
+      .hint("remove that by hand, what it leads to stays: rm " + path)
+      .hint("nothing was changed");
 }
 
 class UninstallRun {
@@ -124,6 +142,7 @@ UninstallReport uninstall(Sys& sys, PrefixView view, const UninstallOptions& opt
   const std::optional<std::string> current = view.current;
   // By its own index a release is removed; without a readable one nobody knows what is whose.
   for (const std::string& release : chosen) {
+    check_is_folder(sys, view, release);
     std::string id;
     try {
       read_release_index(sys, view.dir.get(), std::string(kReleasesDir) + "/" + release, view.path,

@@ -39,6 +39,9 @@ class FaultySys final : public Sys {
     const int result = inner_.close(fd);
     return fault != 0 ? -fault : result;
   }
+  int dup_onto(int fd, int onto) override {
+    return with("dup_onto", "", [&] { return inner_.dup_onto(fd, onto); });
+  }
   ssize_t read(int fd, void* buffer, size_t size) override {
     return with("read", "", [&] { return inner_.read(fd, buffer, cut(size)); });
   }

@@ -16,6 +16,7 @@ class ForwardingSys : public Sys {
     return next_.openat(dir, path, flags, mode);
   }
   int close(int fd) override { return next_.close(fd); }
+  int dup_onto(int fd, int onto) override { return next_.dup_onto(fd, onto); }
   ssize_t read(int fd, void* buffer, size_t size) override { return next_.read(fd, buffer, size); }
   ssize_t pread(int fd, void* buffer, size_t size, off_t offset) override {
     return next_.pread(fd, buffer, size, offset);

@@ -31,6 +31,10 @@ class FaultySys final : public Sys {
     const int result = real_sys().close(fd);
     return fault < 0 ? fault : result;
   }
+  int dup_onto(int fd, int onto) override {
+    const int fault = next("dup_onto");
+    return fault < 0 ? fault : real_sys().dup_onto(fd, onto);
+  }
   ssize_t read(int fd, void* buffer, size_t size) override {
     const int fault = next("read");
     return fault < 0 ? fault : real_sys().read(fd, buffer, cut(fault, size));

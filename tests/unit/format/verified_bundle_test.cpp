@@ -152,6 +152,30 @@ TEST_CASE("F034_one_key_that_signs_twice_counts_once") {
   CHECK(refusal(twice, policy).code() == ExitCode::kUntrusted);
 }
 
+TEST_CASE("F034 a key that a list names twice is one key to a person, too") {
+  TrustPolicy policy = trusting({alice()}, 2);
+  policy.signers.push_back(allowed(alice(), "another@example"));
+  CHECK(refusal(signed_by({alice()}), policy).why() ==
+        "2 keys required, 1 counts; trusted here: 1 key of site/allowed_signers");
+}
+
+TEST_CASE("a key that is listed for another namespace is told from an unknown one") {
+  TrustPolicy policy = trusting({alice()});
+  policy.signers[0].namespaces = "git,file";
+  const std::string fingerprint = alice().key().fingerprint();
+  Error error = refusal(signed_by({alice()}), policy);
+  CHECK(error.code() == ExitCode::kUntrusted);
+  CHECK(error.why() == "signed by " + fingerprint + "; no key is trusted here; " + fingerprint +
+                           " is listed for namespaces=\"git,file\", a bundle's is "
+                           "envbundle-index@v1");
+  // Another line may say more.
+  policy.signers.push_back(allowed(alice()));
+  CHECK(signed_by({alice()}).verify(policy).accepted().size() == 1);
+  error = refusal(signed_by({mallory()}), policy);
+  CHECK(error.why() == "signed by " + mallory().key().fingerprint() +
+                           "; trusted here: 1 key of site/allowed_signers");
+}
+
 TEST_CASE("two keys of two") {
   const Header both = signed_by({alice(), bob()});
   const VerifiedBundle bundle = both.verify(trusting({bob(), alice()}, 2));
@@ -247,9 +271,13 @@ TEST_CASE("in FIPS mode only ECDSA P-256 counts") {
         "no signature of the bundle counts in FIPS mode");
   CHECK(std::string(refusal(signed_by({mallory()}), policy).what()) ==
         "the bundle is signed by a key that is not trusted here");
+  // One of two that are wanted: it does count.
   policy.required_signatures = 2;
-  CHECK(std::string(refusal(signed_by({alice(), bob()}), policy).what()) ==
-        "no signature of the bundle counts in FIPS mode");
+  const Error one = refusal(signed_by({alice(), bob()}), policy);
+  CHECK(std::string(one.what()) == "too few signatures of the bundle count in FIPS mode");
+  CHECK(one.why() == alice().key().fingerprint() +
+                         " is of type ssh-ed25519, which FIPS mode leaves out; 2 keys required, 1 "
+                         "counts");
 }
 
 TEST_CASE("F037 an expired key counts where somebody said so, and that is told") {

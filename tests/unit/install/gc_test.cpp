@@ -121,6 +121,36 @@ TEST_CASE("F134 the order is that of use, not of installs") {
   CHECK(shop.there() == std::set<std::string>{shop.names[0], shop.names[2]});
 }
 
+TEST_CASE("F134 the order is that of the log, whatever the clocks said") {
+  Shop shop(0);
+  // All in one second, and the first one by a clock that was far ahead.
+  std::vector<std::string> names;
+  const int64_t now = shop.host.now;
+  for (int i = 1; i <= 5; ++i) {
+    shop.host.now = i == 1 ? now + 3000 * kDay : now;
+    names.push_back(shop.install_file(shop.make(std::to_string(i))).release);
+  }
+  const GcReport report = shop.collect({.keep = 2, .dry_run = true});
+  REQUIRE(report.verdicts.size() == 5);
+  for (size_t i = 0; i < names.size(); ++i) CHECK(report.verdicts[i].release == names[4 - i]);
+  // What a rollback would make active is never what goes.
+  shop.collect({.keep = 2, .older_than_seconds = 0});
+  CHECK(shop.there().contains(names[3]));
+  CHECK(shop.there().contains(names[4]));
+}
+
+TEST_CASE("F134 a release that the log lost stands where its install puts it") {
+  Shop shop(4);
+  const fs::path file = shop.prefix() / ".envinstall/log";
+  std::string log = read_text(file);
+  const size_t line = log.find(shop.names[1]);
+  const size_t begin = log.rfind('\n', line) + 1;
+  write_text(file, log.erase(begin, log.find('\n', line) + 1 - begin), true);
+  const GcReport report = shop.collect({.dry_run = true});
+  REQUIRE(report.verdicts.size() == 4);
+  for (size_t i = 0; i < 4; ++i) CHECK(report.verdicts[i].release == shop.names[3 - i]);
+}
+
 TEST_CASE("F134 a release that was active a short while ago stays") {
   Shop shop(3);
   // As if the last two installs were of this week.

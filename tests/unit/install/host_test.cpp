@@ -57,6 +57,23 @@ TEST_CASE("when a process began, whatever its name is") {
   CHECK(process_start(real_sys(), root.path(), 79).empty());
 }
 
+TEST_CASE("a process that only waits to be asked after by its parent is none any more") {
+  FakeRoot root;
+  const auto stat = [&](const char* state, const char* threads) {
+    root.file("proc/77/stat", std::string("77 (a) ") + state +
+                                  " 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 " + threads +
+                                  " 18 4242 20 21\n");
+    return process_start(real_sys(), root.path(), 77);
+  };
+  CHECK(stat("S", "1") == "4242");
+  CHECK(stat("D", "1") == "4242");
+  CHECK(stat("Z", "1").empty());
+  CHECK(stat("Z", "0").empty());
+  CHECK(stat("X", "1").empty());
+  // The first thread has ended, and others go on.
+  CHECK(stat("Z", "2") == "4242");
+}
+
 TEST_CASE("a host is known where /proc is") {
   const Host host = read_host(real_sys(), "/home/me");
   CHECK(!host.machine.empty());

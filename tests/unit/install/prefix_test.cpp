@@ -303,6 +303,40 @@ TEST_CASE("what the file system cannot is named") {
   CHECK(shop.refused_by(full).code() == ExitCode::kNoSpace);
 }
 
+TEST_CASE(
+    "F124 a probe that was done and whose reply was lost says nothing against a file system") {
+  // What a server answers when it gets the same request a second time.
+  const std::pair<const char*, int> replies[] = {
+      {"mkdirat", EEXIST}, {"symlinkat", EEXIST}, {"renameat", ENOENT}, {"unlinkat", ENOENT}};
+  for (const auto& [name, error_value] : replies) {
+    INFO(name);
+    StageShop shop;
+    FaultySys sys;
+    Stage probed(sys, shop.prefix, "r", "m");
+    sys.after = [&, name = name, error_value = error_value](const SysCall& call) {
+      return call.name == name ? error_value : 0;
+    };
+    CHECK_NOTHROW(probed.probe(shop.host, shop.events));
+    sys.after = nullptr;
+    CHECK(fs::is_empty(shop.at("p/.envinstall/stage-r-m")));
+  }
+  // The same answers where nothing was done.
+  for (const auto& [name, error_value] : replies) {
+    INFO(name);
+    StageShop shop;
+    FaultySys sys;
+    sys.before = [&, name = name, error_value = error_value](const SysCall& call) {
+      const bool is_probe = call.path.find(".probe") != std::string::npos;
+      return is_probe && call.name == name ? error_value : 0;
+    };
+    const Error error = thrown_error([&] {
+      Stage stage(sys, shop.prefix, "r", "n");
+      stage.probe(shop.host, shop.events);
+    });
+    CHECK(error.code() == ExitCode::kUnsupportedFs);
+  }
+}
+
 TEST_CASE("a stage is private until it is published") {
   StageShop shop;
   const mode_t old = umask(0);

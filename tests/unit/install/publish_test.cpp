@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "installer/install/durability.hpp"
 #include "installer/install/receipt.hpp"
@@ -275,6 +276,27 @@ TEST_CASE("F133 a dead owner's lock is taken over") {
   CHECK(!fs::exists(shop.at(".envinstall/lock.d")));
 }
 
+TEST_CASE("F133 the lock of a process that ended and was not waited for is taken over") {
+  Shop shop;
+  LockOwner owner = owner_like(shop.host);
+  if (owner.start.empty() || owner.boot_id.empty()) return;  // no /proc here
+  owner.pid = fork();
+  if (owner.pid == 0) {
+    pause();
+    _exit(0);
+  }
+  owner.start = process_start(real_sys(), "", owner.pid);
+  write_text(shop.at(".envinstall/lock.d/r/owner"), encode_owner(owner));
+  CHECK(!is_dead(real_sys(), owner, shop.host));
+  CHECK(thrown_error([&] { acquire(shop, "n1"); }).code() == ExitCode::kBusy);
+  kill(owner.pid, SIGKILL);
+  siginfo_t info;
+  waitid(P_PID, static_cast<id_t>(owner.pid), &info, WEXITED | WNOWAIT);  // it stays a zombie
+  CHECK(is_dead(real_sys(), owner, shop.host));
+  CHECK(acquire(shop, "n2").held());
+  waitpid(owner.pid, nullptr, 0);
+}
+
 TEST_CASE("F131 a lock whose owner lost its content with the power is nobody's") {
   for (const std::string& text : {std::string(), std::string(180, '\0')}) {
     Shop shop;
@@ -337,6 +359,17 @@ TEST_CASE("every file and folder is synced where syncfs is no promise") {
   }
   CHECK(fsyncs > names);
   CHECK(syncfss == 0);
+}
+
+TEST_CASE("an install under a profile is one on that profile's file system") {
+  const char* name = std::getenv("EB_PROFILE");
+  const std::string profile = name == nullptr ? "" : name;
+  if (profile != "nfs" && profile != "lustre") return;
+  Workshop shop;
+  const InstallReport report = shop.install_file(shop.make());
+  CHECK(report.durability.file_system == (profile == "nfs" ? "NFS" : "Lustre"));
+  CHECK(report.durability.is_server);
+  CHECK(!report.durability.by_syncfs);
 }
 
 TEST_CASE("F124 a syncfs that is not there is made up for") {

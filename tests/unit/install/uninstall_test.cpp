@@ -92,6 +92,24 @@ TEST_CASE("uninstalling leads through no link") {
   CHECK(read_text(outside / "__pycache__/x.pyc") == "precious");
 }
 
+TEST_CASE("a link in the place of a release is refused before anything is changed") {
+  Shop shop;
+  const std::string name = shop.install_file(shop.make()).release;
+  const fs::path moved = shop.scratch.path() / "moved";
+  fs::rename(shop.release(name), moved);
+  fs::create_directory_symlink(moved, shop.release(name));
+  const auto was = snapshot(shop.prefix());
+  const auto outside = snapshot(moved);
+  const Error error = shop.refused({});
+  CHECK(error.code() == ExitCode::kUsage);
+  CHECK(std::string(error.what()) == "somebody put a link or a file into the release's place");
+  CHECK_THAT(error.hints().at(0),
+             Catch::Matchers::Contains("rm ") && Catch::Matchers::Contains("releases/" + name));
+  CHECK(shop.current() == name);
+  CHECK(snapshot(shop.prefix()) == was);
+  CHECK(snapshot(moved) == outside);
+}
+
 TEST_CASE("a release without a readable index is not touched") {
   Shop shop;
   const std::string name = shop.install_file(shop.make()).release;

@@ -109,6 +109,31 @@ TEST_CASE("verify of a bundle") {
   CHECK(shop.run({"verify", bundle.string()}).code == 13);
 }
 
+TEST_CASE("verify advises no repair where somebody only added something") {
+  Shop shop;
+  shop.install_two();
+  write_text(shop.release(shop.second) / "share/extra", "x");
+  const CommandResult result = shop.run({"verify", shop.p, "--full"});
+  CHECK(result.code == 13);
+  CHECK_THAT(result.out, Contains("added    share/extra\n"));
+  CHECK_THAT(result.err, !Contains("repair"));
+  CHECK_THAT(result.err, Contains("  hint:  nothing that was signed is changed or missing: remove "
+                                  "what was added, if nobody needs it"));
+  fs::remove(shop.release(shop.second) / "share/doc/README.txt");
+  CHECK_THAT(shop.run({"verify", shop.p}).err,
+             Contains("it can be repaired") && Contains("a repair leaves what was added alone"));
+}
+
+TEST_CASE("verify says that a signature is not confirmed, and not that nobody looked") {
+  Shop shop;
+  shop.install_two();
+  shop.anchors = "other " + TestSigner::ed25519(9).key().authorized_line() + "\n";
+  const CommandResult result = shop.run({"verify", shop.p, shop.first});
+  CHECK(result.code == 0);
+  CHECK_THAT(result.err, Contains("warning: the signature is not confirmed: "));
+  CHECK_THAT(result.out, Contains("signed by   not confirmed by the keys that are trusted here"));
+}
+
 TEST_CASE("verify of a prefix names what was added, changed and is missing") {
   Shop shop;
   shop.install_two();
