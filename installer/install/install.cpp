@@ -273,7 +273,7 @@ class InstallRun {
 
   void make_module_files(const Prefix& prefix) {
     keep_module_choice(sys_, prefix, options_.modules);
-    refresh_module_files(sys_, prefix, plan_.release, events_);
+    refresh_module_files(sys_, prefix, plan_.release, host_.now, events_);
   }
 
   void raise_floor() {

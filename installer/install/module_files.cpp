@@ -93,11 +93,12 @@ Settings read_settings(Sys& sys, const Prefix& prefix) {
 
 class Refresh {
  public:
-  Refresh(Sys& sys, const Prefix& prefix, const std::string& active, EventSink& events)
+  Refresh(Sys& sys, const Prefix& prefix, const std::string& active, int64_t now, EventSink& events)
       : sys_(sys),
         root_(prefix.root.get()),
         prefix_(prefix),
         active_(active),
+        now_(now),
         events_(events),
         settings_(read_settings(sys, prefix)),
         temporary_(kTemporary + random_name() + "~") {}
@@ -146,6 +147,7 @@ class Refresh {
     }
     for (const std::string& path : gone) remove(std::string(kModuleDir) + "/" + path);
     for (const DirEntry& name : list_folder(sys_, root_, kModuleDir)) {
+      remove_forgotten(std::string(kModuleDir) + "/" + name.name);
       const auto first = wanted.lower_bound(name.name + "/");
       if (first == wanted.end() || !first->first.starts_with(name.name + "/")) {
         clear(std::string(kModuleDir) + "/" + name.name);
@@ -164,6 +166,7 @@ class Refresh {
     const std::string name = module.substr(0, module.find('/'));
     const std::string folder = std::string(kFromEasyBuildPrefix) + kEasyBuildModules;
     const std::string below = "/software/" + module;
+    remove_forgotten(folder + "/" + name);
     for (const std::string& path : {module, module + ".lua"}) {
       const auto found = brought_.find(path);
       if (found != brought_.end()) {
@@ -220,6 +223,15 @@ class Refresh {
     }
   }
 
+  // What runs that were killed had not yet renamed.
+  void remove_forgotten(const std::string& folder) {
+    for (const DirEntry& entry : list_folder(sys_, root_, folder)) {
+      if (entry.name.starts_with(kTemporary)) {
+        remove_if_forgotten(sys_, root_, join(folder, entry.name), now_);
+      }
+    }
+  }
+
   // A folder that holds no module of ours any more; others' files keep it.
   void clear(const std::string& folder) {
     for (const DirEntry& entry : list_folder(sys_, root_, folder)) {
@@ -242,6 +254,7 @@ class Refresh {
   const int root_;
   const Prefix& prefix_;
   const std::string active_;
+  const int64_t now_;
   EventSink& events_;
   const Settings settings_;
   const std::string temporary_;
@@ -268,9 +281,9 @@ void keep_module_choice(Sys& sys, const Prefix& prefix, const ModuleChoice& choi
                   as_bytes(text), 0644, where);
 }
 
-void refresh_module_files(Sys& sys, const Prefix& prefix, const std::string& active,
+void refresh_module_files(Sys& sys, const Prefix& prefix, const std::string& active, int64_t now,
                           EventSink& events) {
-  Refresh(sys, prefix, active, events).run();
+  Refresh(sys, prefix, active, now, events).run();
 }
 
 std::optional<std::string> module_name(const Index& index) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -35,8 +36,9 @@ void keep_module_choice(Sys& sys, const Prefix& prefix, const ModuleChoice& choi
 /// Makes the module files agree with the releases: writes those of `active` ("" = none is) and
 /// those that are there of other releases, each by a rename, and removes those of releases that are
 /// gone. Files of others are left alone, with a warning. Call it before `current` names `active`,
-/// and after a release is gone. Throws Error.
-void refresh_module_files(Sys& sys, const Prefix& prefix, const std::string& active,
+/// and after a release is gone. `now` (seconds since 1970) tells what a killed run forgot. Throws
+/// Error.
+void refresh_module_files(Sys& sys, const Prefix& prefix, const std::string& active, int64_t now,
                           EventSink& events);
 
 /// "NAME/VERSION" of the module that a bundle brings; nullopt for a bundle without one.

@@ -24,6 +24,28 @@ std::string owner_path(const std::string& lock) {
   return std::string(kLockDir) + "/" + lock + "/" + kOwnerFile;
 }
 
+// Its content, which for others than the owner may be as long as they like. 0 or -errno.
+int read_owner(Sys& sys, int state, const std::string& lock, std::string* text) {
+  int fd = -EINTR;
+  while (fd == -EINTR) {
+    fd = sys.openat(state, owner_path(lock).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+                    0);
+  }
+  if (fd < 0) return fd;
+  const Fd held(sys, fd);
+  text->resize(4096);
+  size_t got = 0;
+  while (got < text->size()) {
+    const ssize_t r = sys.read(fd, text->data() + got, text->size() - got);
+    if (r == -EINTR) continue;
+    if (r < 0) return static_cast<int>(r);
+    if (r == 0) break;
+    got += static_cast<size_t>(r);
+  }
+  text->resize(got);
+  return 0;
+}
+
 // A lock directory and its owner file, by whatever name it has now.
 void remove_lock(Sys& sys, int state, const std::string& lock) {
   sys.unlinkat(state, owner_path(lock).c_str(), 0);
@@ -168,16 +190,22 @@ bool ReleaseLock::take(const Host& host, LockOwner* holder) {
     }
     // Onto an existing lock the rename fails, because that directory is not empty.
     const int r = sys_.renameat(state, fresh_path.c_str(), state, lock_path.c_str());
-    const auto text_there = read_small_file(sys_, state, owner_path(release_), 4096);
-    if (text_there && parse_owner(*text_there).nonce == nonce_) return true;  // also if r < 0: F124
+    if (r == 0) return true;
+    std::string text_there;
+    const int seen = read_owner(sys_, state, release_, &text_there);
+    if (seen == 0 && parse_owner(text_there).nonce == nonce_) return true;  // the reply was lost
     remove_lock(sys_, state, fresh);
     if (r < 0 && r != -ENOTEMPTY && r != -EEXIST && r != -ENOENT && r != -ESTALE) {
       sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);
       throw system_error(-r, "cannot take the lock", where + "/" + release_);
     }
-    if (!text_there) continue;  // freed meanwhile
-    *holder = parse_owner(*text_there);
-    if (!is_lost(*text_there) && !is_dead(sys_, *holder, host)) {
+    if (seen == -ENOENT || seen == -ESTALE) continue;  // freed meanwhile
+    if (seen < 0) {
+      sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);
+      throw system_error(-seen, "cannot read who holds the lock", where + "/" + release_);
+    }
+    *holder = parse_owner(text_there);
+    if (!is_lost(text_there) && !is_dead(sys_, *holder, host)) {
       // The holder may have ended since it was read, and left the folder because of ours in it.
       sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);
       return false;
@@ -258,8 +286,10 @@ void ReleaseLock::release() noexcept {
     const std::string gone = release_ + ".gone." + nonce_;
     const std::string from = std::string(kLockDir) + "/" + release_;
     const std::string to = std::string(kLockDir) + "/" + gone;
-    const auto owner = read_small_file(sys_, state, owner_path(release_), 4096);
-    if (!owner || parse_owner(*owner).nonce != nonce_) return;  // somebody took it over
+    std::string owner;
+    const int seen = read_owner(sys_, state, release_, &owner);
+    // Somebody took it over. One that cannot be read is ours: nobody takes what a living run holds.
+    if (seen == -ENOENT || (seen == 0 && parse_owner(owner).nonce != nonce_)) return;
     const int r = sys_.renameat(state, from.c_str(), state, to.c_str());
     if (r == 0 || r == -ENOENT) remove_lock(sys_, state, gone);  // as in clear_away()
     sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);

@@ -108,7 +108,7 @@ RollbackReport rollback(Sys& sys, PrefixView view, const std::optional<std::stri
   Prefix prefix = make_prefix(sys, std::move(view));
   make_top_links(sys, prefix, index, events);
   // A rebuilt version may have taken the place of this release's module files.
-  refresh_module_files(sys, prefix, report.release, events);
+  refresh_module_files(sys, prefix, report.release, host.now, events);
   bool is_current = false;
   try {
     flip_current(sys, prefix, report.release, random_name(), &is_current);

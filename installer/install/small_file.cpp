@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <charconv>
@@ -49,6 +50,15 @@ std::string random_name() {
   } while (got < 0 && errno == EINTR);
   if (got != sizeof bytes) throw system_error(errno, "no random numbers", "getrandom");
   return to_hex(bytes);
+}
+
+void remove_if_forgotten(Sys& sys, int dir, const std::string& path, int64_t now) noexcept {
+  constexpr int64_t kForgottenSeconds = 3600;
+  struct stat info {};
+  if (sys.fstatat(dir, path.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+      info.st_mtime < now - kForgottenSeconds) {
+    sys.unlinkat(dir, path.c_str(), 0);
+  }
 }
 
 std::optional<uint64_t> parse_number(const std::string& text) {

@@ -23,6 +23,10 @@ std::vector<std::string> lines_of(const std::string& text);
 /// 16 hexadecimal digits that nobody can guess, for names that must be nobody else's.
 std::string random_name();
 
+/// Removes a file or link that lives for a moment between making and renaming, when it is an hour
+/// old: nobody says whose it is, so age has to tell.
+void remove_if_forgotten(Sys& sys, int dir, const std::string& path, int64_t now) noexcept;
+
 /// Digits only, without overflow; nullopt otherwise.
 std::optional<uint64_t> parse_number(const std::string& text);
 

@@ -56,18 +56,9 @@ std::string unescaped(const std::string& text) {
   return out;
 }
 
-// Files and links that live for a moment between making and renaming. Nobody says whose they are,
-// so age has to tell.
-void remove_if_forgotten(Sys& sys, const Prefix& prefix, const Host& host,
-                         const std::string& name) noexcept {
-  constexpr int64_t kForgottenSeconds = 3600;
-  static constexpr const char* kBeginnings[] = {".id.", ".floor.", ".check.", "link-"};
-  if (std::ranges::none_of(kBeginnings, [&](const char* b) { return name.starts_with(b); })) return;
-  struct stat info {};
-  if (sys.fstatat(prefix.state.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-      info.st_mtime < host.now - kForgottenSeconds) {
-    sys.unlinkat(prefix.state.get(), name.c_str(), 0);
-  }
+bool is_of_a_moment(const std::string& name) {
+  static constexpr const char* kBeginnings[] = {".id.", ".floor.", ".check.", ".modules.", "link-"};
+  return std::ranges::any_of(kBeginnings, [&](const char* b) { return name.starts_with(b); });
 }
 
 }  // namespace
@@ -197,7 +188,9 @@ void remove_leftovers(Sys& sys, const Prefix& prefix, const Host& host, const st
     std::vector<DirEntry> entries;
     if (sys.list(prefix.state.get(), &entries) < 0) return;
     for (const DirEntry& entry : entries) {
-      remove_if_forgotten(sys, prefix, host, entry.name);
+      if (is_of_a_moment(entry.name)) {
+        remove_if_forgotten(sys, prefix.state.get(), entry.name, host.now);
+      }
       // "mends-…" is what a repair makes its files in.
       const bool is_stage = entry.name.starts_with("stage-") || entry.name.starts_with("mends-");
       const bool is_trash = entry.name.starts_with("trash-");

@@ -167,7 +167,7 @@ UninstallReport uninstall(Sys& sys, PrefixView view, const UninstallOptions& opt
     stop.check();
     report.removed.push_back(run.remove(release));
   }
-  refresh_module_files(sys, run.prefix(), takes_all ? "" : current.value_or(""), events);
+  refresh_module_files(sys, run.prefix(), takes_all ? "" : current.value_or(""), host.now, events);
   if (takes_all) report.prefix_is_empty = run.remove_state();
   return report;
 }

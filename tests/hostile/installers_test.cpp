@@ -101,11 +101,11 @@ void run_rounds(size_t rounds, bool mixed) {
 }
 
 TEST_CASE("F133 sixteen installers of one bundle on one prefix") {
-  run_rounds(extent(8, 100), false);
+  run_rounds(extent(8, 200), false);
 }
 
 TEST_CASE("F133 sixteen installers of two bundles on one prefix") {
-  run_rounds(extent(8, 100), true);
+  run_rounds(extent(8, 200), true);
 }
 
 }  // namespace

@@ -135,6 +135,25 @@ TEST_CASE("files of others are left alone, and mended ones mended") {
                                                             "modulefiles/site/1"});
 }
 
+TEST_CASE("F130 what killed runs had not yet renamed goes when it is an hour old") {
+  Workshop shop;
+  const fs::path bundle = shop.make("one");
+  shop.install_file(bundle);
+  const fs::path forgotten[] = {
+      shop.prefix() / "modulefiles/sample/.envinstall-0123456789abcdef~",
+      shop.prefix() / ".envinstall/.modules.0123456789abcdef",
+  };
+  const fs::path others = shop.prefix() / "modulefiles/sample/.site~";
+  for (const fs::path& file : forgotten) write_text(file, "#%Module1.0\n");
+  write_text(others, "");
+  shop.install_file(bundle);
+  for (const fs::path& file : forgotten) CHECK(fs::exists(file));
+  shop.host.now += 2 * 3600;
+  shop.install_file(bundle);
+  for (const fs::path& file : forgotten) CHECK_FALSE(fs::exists(file));
+  CHECK(fs::exists(others));
+}
+
 TEST_CASE("a link in the place of the folder is not followed") {
   Workshop shop;
   shop.install_file(shop.make("one"));

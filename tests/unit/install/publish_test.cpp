@@ -320,6 +320,25 @@ TEST_CASE("the lock was taken and the reply lost") {
   CHECK(acquire(shop, "n1").held());
 }
 
+TEST_CASE("F122 a lock whose owner file cannot be read goes with its owner") {
+  Shop shop;
+  shop.sys.before = [](const SysCall& call) { return call.name == "read" ? ESTALE : 0; };
+  CHECK(acquire(shop, "n1").held());
+  CHECK(!fs::exists(shop.at(".envinstall/lock.d")));
+}
+
+TEST_CASE("F127 a lock whose owner file may not be read is named, and stays") {
+  Shop shop;
+  const ReleaseLock lock = ReleaseLock::try_acquire(real_sys(), shop.prefix, "r", shop.host, "n1");
+  shop.sys.before = [](const SysCall& call) {
+    return call.name == "openat" && call.path == "lock.d/r/owner" ? EACCES : 0;
+  };
+  const Error error = thrown_error([&] { acquire(shop, "n2"); });
+  CHECK(error.code() == ExitCode::kPermission);
+  CHECK_THAT(error.where(), Catch::Matchers::EndsWith(".envinstall/lock.d/r"));
+  CHECK(fs::exists(shop.at(".envinstall/lock.d/r/owner")));
+}
+
 // --- durability
 
 TEST_CASE("what a file system promises") {
