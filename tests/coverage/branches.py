@@ -91,9 +91,10 @@ class Sources:
 
 
 def is_folded(sources: Sources, name: str, begin: tuple, text: str) -> bool:
-    """The compiler decides it, so that there is nothing to take: `while (true)`, `if constexpr`."""
+    """The compiler decides it, so that there is nothing to take: `while (true)`, `if constexpr`, and that none of its cases
+    fits a `switch` without `default`, where it refuses one that leaves a value of the type out (-Wswitch)."""
     before = sources.lines(name)[begin[0] - 1].encode()[:begin[1] - 1].decode()
-    return text in {"true", "false"} or re.search(r"\bconstexpr\s*\($", before) is not None
+    return text in {"true", "false"} or re.search(r"\b(constexpr|switch)\s*\($", before) is not None
 
 
 def read_branches(exported: dict, sources: Sources, below: str) -> dict:

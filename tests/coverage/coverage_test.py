@@ -80,8 +80,9 @@ class Counting(unittest.TestCase):
         self.assertEqual((file.branches(), file.missed()), (2, []))
 
     def test_what_the_compiler_decides_is_no_branch(self):
-        file = read("while (true) {}\nif constexpr (b) c();", function([[1, 8, 1, 12, 0, 0, 0, 0, 4],
-                                                                       [2, 15, 2, 16, 0, 0, 0, 0, 4]]))
+        file = read("while (true) {}\nif constexpr (b) c();\nswitch (d) {", function([[1, 8, 1, 12, 0, 0, 0, 0, 4],
+                                                                                     [2, 15, 2, 16, 0, 0, 0, 0, 4],
+                                                                                     [3, 9, 3, 10, 0, 7, 0, 0, 4]]))
         self.assertEqual(file["installer/a.cpp"].branches(), 0)
 
     def test_a_condition_in_a_macro_counts_at_every_use(self):

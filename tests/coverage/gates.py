@@ -33,11 +33,12 @@ GATED = {
         "installer/format/index_check.cpp",
         "installer/format/tar_stream.cpp",
     ],
-    "path: that nothing leaves the prefix": [
+    "path: that nothing is made or removed outside of the prefix": [
         "installer/base/rel_path.cpp",
         "installer/base/utf8.cpp",
         "installer/format/link_check.cpp",
         "installer/install/directory_cache.cpp",
+        "installer/install/remove_tree.cpp",
     ],
     "publish: that a release appears whole or not at all": [
         "installer/base/file.cpp",
