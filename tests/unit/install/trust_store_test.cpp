@@ -214,6 +214,26 @@ TEST_CASE("F119 a trust file that cannot be read is not taken for an empty one")
   CHECK(tries == 3);
 }
 
+TEST_CASE("F036 a list that nothing can be said of is not left out") {
+  Shop shop;
+  shop.settings.site_file = shop.file("site", line(shop.a));
+  shop.settings.site_revoked = shop.file("revoked", line(shop.a).substr(3));
+  for (const std::string& path : {shop.settings.site_file, shop.settings.site_revoked}) {
+    for (const int error : {EIO, EACCES, ESTALE, ENOENT, ENOTDIR}) {
+      CAPTURE(path, error);
+      FaultySys sys;
+      sys.before = [&](const SysCall& call) { return call.path == path ? error : 0; };
+      const auto load = [&] { return TrustStore::load(sys, shop.settings, shop.events); };
+      if (error == ENOENT || error == ENOTDIR) {
+        const TrustPolicy policy = load().policy();
+        CHECK(policy.signers.size() + policy.revoked.size() == 1);
+      } else {
+        CHECK(thrown_error(load).where() == path);
+      }
+    }
+  }
+}
+
 TEST_CASE("F046 a trust file of root's counts for everybody, one of another user for nobody") {
   Shop shop;
   const std::string path = shop.file("signers", line(shop.a));
