@@ -38,6 +38,7 @@ GATED = {
         "installer/base/utf8.cpp",
         "installer/format/link_check.cpp",
         "installer/install/directory_cache.cpp",
+        "installer/install/prefix.cpp",
         "installer/install/remove_tree.cpp",
     ],
     "publish: that a release appears whole or not at all": [
