@@ -183,6 +183,8 @@ std::optional<std::string> StagingYard::give_up(const std::string& release,
       std::vector<DirEntry> entries;
       sys_.list(fd, &entries);
       for (const DirEntry& entry : entries) {
+        // One with a dot is a lease that was never taken: its run ended before it had its name.
+        if (entry.name.starts_with('.')) continue;
         if (is_living(leases + "/" + entry.name)) return entry.name;
       }
     }

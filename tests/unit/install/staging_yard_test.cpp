@@ -173,6 +173,10 @@ TEST_CASE("a staged release that cannot be thrown away or noted is an error") {
                       open.give_up("r", {"job-1", 5000, 0, ""});
                     }).what()) == "cannot remove the staged release");
   CHECK(yard.has("r"));
+  // The lease that was not taken holds nothing.
+  yard.sys.before = nullptr;
+  CHECK(!open.give_up("r", {"job-2", 5000, 0, ""}));
+  CHECK(!yard.has("r"));
 }
 
 TEST_CASE("disks are tried in the order of the job's own, the machine's, and memory") {
