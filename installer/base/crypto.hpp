@@ -8,4 +8,8 @@ namespace eb {
 /// in the process decides, later calls cost nothing. Safe for many threads.
 void init_crypto();
 
+/// Throws Error(kInternal, `what`) unless OpenSSL did its part: it has no memory, or was readied in
+/// another way than by init_crypto(). A signature that could not be checked is no wrong signature.
+void require_crypto(bool done, const char* what);
+
 }  // namespace eb

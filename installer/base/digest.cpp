@@ -9,8 +9,12 @@
 namespace eb {
 
 void init_crypto() {
-  static const bool ready = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) == 1;
-  if (!ready) throw Error(ExitCode::kInternal, "cannot start the cryptographic library");
+  require_crypto(OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) == 1,
+                 "cannot start the cryptographic library");
+}
+
+void require_crypto(bool done, const char* what) {
+  if (!done) throw Error(ExitCode::kInternal, what);
 }
 
 std::string to_hex(Bytes data) {
@@ -51,12 +55,11 @@ Sha256 Sha256::from_hex(std::string_view text) {
 }
 
 struct Sha256Hasher::State {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  ~State() { EVP_MD_CTX_free(context); }
+  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context{EVP_MD_CTX_new(), EVP_MD_CTX_free};
+  State() { require_crypto(context != nullptr, "cannot start SHA-256"); }
   void begin() {
-    if (context == nullptr || EVP_DigestInit_ex(context, EVP_sha256(), nullptr) != 1) {
-      throw Error(ExitCode::kInternal, "cannot start SHA-256");
-    }
+    require_crypto(EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1,
+                   "cannot start SHA-256");
   }
 };
 
@@ -70,19 +73,16 @@ Sha256Hasher::Sha256Hasher(Sha256Hasher&&) noexcept = default;
 Sha256Hasher& Sha256Hasher::operator=(Sha256Hasher&&) noexcept = default;
 
 void Sha256Hasher::update(Bytes data) {
-  if (EVP_DigestUpdate(state_->context, data.data(), data.size()) != 1) {
-    throw Error(ExitCode::kInternal, "SHA-256 failed");
-  }
+  require_crypto(EVP_DigestUpdate(state_->context.get(), data.data(), data.size()) == 1,
+                 "SHA-256 failed");
 }
 
 Sha256 Sha256Hasher::finish() {
   Sha256 out;
-  unsigned length = 0;
-  if (EVP_DigestFinal_ex(state_->context, reinterpret_cast<unsigned char*>(out.bytes.data()),
-                         &length) != 1 ||
-      length != out.bytes.size()) {
-    throw Error(ExitCode::kInternal, "SHA-256 failed");
-  }
+  require_crypto(
+      EVP_DigestFinal_ex(state_->context.get(), reinterpret_cast<unsigned char*>(out.bytes.data()),
+                         nullptr) == 1,
+      "SHA-256 failed");
   state_->begin();
   return out;
 }
@@ -96,12 +96,9 @@ Sha256 sha256(Bytes data) {
 std::array<std::byte, 64> sha512(Bytes data) {
   init_crypto();
   std::array<std::byte, 64> out{};
-  unsigned length = 0;
-  if (EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(out.data()), &length,
-                 EVP_sha512(), nullptr) != 1 ||
-      length != out.size()) {
-    throw Error(ExitCode::kInternal, "SHA-512 failed");
-  }
+  require_crypto(EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(out.data()),
+                            nullptr, EVP_sha512(), nullptr) == 1,
+                 "SHA-512 failed");
   return out;
 }
 

@@ -213,7 +213,7 @@ std::vector<std::byte> encode_signatures(const std::vector<std::vector<std::byte
   out.u32(static_cast<uint32_t>(blobs.size()));
   bool ok = blobs.size() <= kMaxSignatures;
   for (const auto& blob : blobs) {
-    ok = ok && !blob.empty() && blob.size() <= kMaxSignaturesSize;
+    ok = ok && !blob.empty();
     out.u32(static_cast<uint32_t>(blob.size()));
     out.bytes(blob);
   }

@@ -19,6 +19,12 @@ namespace {
       .why(std::move(why));
 }
 
+void check_count(const std::string& where, size_t count, size_t most, const char* noun) {
+  if (count <= most) return;
+  refuse(where,
+         std::to_string(count) + " " + noun + "; at most " + std::to_string(most) + " are allowed");
+}
+
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 bool is_alphanumeric(char c) { return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z'); }
 
@@ -84,9 +90,9 @@ std::string type_words(EntryType type) {
     case EntryType::kFile:
       return "a file";
     case EntryType::kSymlink:
-      return "a symlink";
+      break;
   }
-  return "of type " + std::to_string(static_cast<int>(type));
+  return "a symlink";  // entry_problem() refuses what is none of these
 }
 
 // What one entry may hold, seen alone; nullopt when all is well. RelPath has checked the path.
@@ -117,10 +123,11 @@ std::optional<std::string> entry_problem(const Entry& entry) {
   return std::nullopt;
 }
 
-const Entry* find_entry(const std::vector<Entry>& entries, std::string_view path, size_t* at) {
+const Entry* find_parent(const std::vector<Entry>& entries, std::string_view path, size_t* at) {
   const auto it = std::ranges::lower_bound(
       entries, path, {}, [](const Entry& entry) -> std::string_view { return entry.path.str(); });
-  if (it == entries.end() || it->path.str() != path) return nullptr;
+  // `path` is the parent of an entry, which stands after it.
+  if (it->path.str() != path) return nullptr;
   *at = static_cast<size_t>(it - entries.begin());
   return &*it;
 }
@@ -134,7 +141,7 @@ void check_parents(const std::vector<Entry>& entries, const EntryLocator& locate
     uint32_t* count = &top_names;
     if (!parent.empty()) {
       size_t at = 0;
-      const Entry* const found = find_entry(entries, parent, &at);
+      const Entry* const found = find_parent(entries, parent, &at);
       if (found == nullptr) {
         refuse(locate(i), "its directory '" + std::string(parent) + "' is not in the index");
       }
@@ -151,9 +158,9 @@ void check_parents(const std::vector<Entry>& entries, const EntryLocator& locate
   }
 }
 
-uint64_t add(uint64_t a, uint64_t b, const char* what) {
+uint64_t add(uint64_t a, uint64_t b) {
   uint64_t sum = 0;
-  if (__builtin_add_overflow(a, b, &sum)) refuse("index", std::string(what) + " overflows");
+  if (__builtin_add_overflow(a, b, &sum)) refuse("index", "the tar stream overflows");
   return sum;
 }
 
@@ -166,10 +173,7 @@ bool is_section_name(std::string_view name) {
 
 void check_meta(const std::map<std::string, std::string>& meta) {
   const std::string where = "index section 'meta'";
-  if (meta.size() > kMaxMetaKeys) {
-    refuse(where, std::to_string(meta.size()) + " keys; at most " + std::to_string(kMaxMetaKeys) +
-                      " are allowed");
-  }
+  check_count(where, meta.size(), kMaxMetaKeys, "keys");
   for (const auto& [key, value] : meta) {
     if (!is_meta_key(key)) refuse(where, "key '" + key + "' does not match [a-z0-9-]{1,64}");
     if (value.size() > kMaxMetaValueSize) {
@@ -201,15 +205,11 @@ void check_optional_sections(const std::vector<OptionalSection>& sections) {
     if (i > 0 && name <= sections[i - 1].name) {
       refuse(where, "the section is not in order or stands twice");
     }
-    if (sections[i].data.size() > kMaxIndexSize) refuse(where, "the section is too large");
   }
 }
 
 void check_entries(const std::vector<Entry>& entries, const EntryLocator& locate) {
-  if (entries.size() > kMaxEntries) {
-    refuse("index section 'entries'", std::to_string(entries.size()) + " entries; at most " +
-                                          std::to_string(kMaxEntries) + " are allowed");
-  }
+  check_count("index section 'entries'", entries.size(), kMaxEntries, "entries");
   for (size_t i = 0; i < entries.size(); ++i) {
     if (const auto problem = entry_problem(entries[i])) refuse(locate(i), *problem);
     if (i == 0) continue;
@@ -226,12 +226,8 @@ void check_entries(const std::vector<Entry>& entries, const EntryLocator& locate
 }
 
 void check_layout(const Index& index, const EntryLocator& locate) {
-  if (index.frames.size() > kMaxFrames) {
-    refuse("index section 'frames'", std::to_string(index.frames.size()) + " frames; at most " +
-                                         std::to_string(kMaxFrames) + " are allowed");
-  }
+  check_count("index section 'frames'", index.frames.size(), kMaxFrames, "frames");
   uint64_t raw = 0;
-  uint64_t compressed = 0;
   for (size_t i = 0; i < index.frames.size(); ++i) {
     const Frame& frame = index.frames[i];
     const std::string where = "index section 'frames', frame " + std::to_string(i);
@@ -244,14 +240,10 @@ void check_layout(const Index& index, const EntryLocator& locate) {
                         " bytes; allowed are 1 to " +
                         std::to_string(max_compressed_size(frame.raw_size)));
     }
-    raw = add(raw, frame.raw_size, "the sum of raw sizes");
-    compressed = add(compressed, frame.compressed_size, "the sum of compressed sizes");
+    raw += frame.raw_size;
   }
-  if (compressed > kMaxDataSize) {
-    refuse("index section 'frames'", "the frames have " + std::to_string(compressed) +
-                                         " bytes; at most " + std::to_string(kMaxDataSize) +
-                                         " are allowed");
-  }
+  // So neither sum can overflow, and the data of all frames is within its bound.
+  static_assert(kMaxFrames * max_compressed_size(kMaxFrameRawSize) <= kMaxDataSize);
   uint64_t at = 0;
   for (const uint32_t i : stream_order(index)) {
     const Entry& entry = index.entries[i];
@@ -259,11 +251,11 @@ void check_layout(const Index& index, const EntryLocator& locate) {
       refuse(locate(i), "its offset is " + std::to_string(entry.offset) +
                             ", but what stands before it ends at " + std::to_string(at));
     }
-    at = add(at, tar_header_size(entry), "the tar stream");
-    at = add(at, entry.size_bytes, "the tar stream");
-    at = add(at, tar_padding(entry.size_bytes), "the tar stream");
+    at = add(at, tar_header_size(entry));
+    at = add(at, entry.size_bytes);
+    at = add(at, tar_padding(entry.size_bytes));
   }
-  at = add(at, kTarEndSize, "the tar stream");
+  at = add(at, kTarEndSize);
   if (raw != at) {
     refuse("index section 'frames'", "the frames decode to " + std::to_string(raw) +
                                          " bytes, but the entries make a tar stream of " +

@@ -62,7 +62,9 @@ std::string big_endian_hex(std::string_view little_endian_hex) {
 }
 
 Key ed25519_key(Bytes point) {
-  return Key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets(point), point.size()));
+  Key key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets(point), point.size()));
+  require_crypto(key != nullptr, "cannot load the key of a signature");
+  return key;
 }
 
 // Null also where the point is not on the curve: OpenSSL checks that while it reads it.
@@ -78,19 +80,19 @@ Key p256_key(Bytes point) {
           point.size()),
       OSSL_PARAM_construct_end(),
   };
+  require_crypto(context != nullptr, "cannot load the key of a signature");
+  require_crypto(EVP_PKEY_fromdata_init(context.get()) == 1, "cannot load the key of a signature");
   EVP_PKEY* key = nullptr;
-  if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params) != 1) {
-    return nullptr;
-  }
+  EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params);
   return Key(key);
 }
 
 bool verify(EVP_PKEY* key, const EVP_MD* digest, Bytes signature, Bytes data) {
   const std::unique_ptr<EVP_MD_CTX, FreeDigestContext> context(EVP_MD_CTX_new());
-  if (!context) throw Error(ExitCode::kInternal, "cannot start the signature check");
-  return EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, key) == 1 &&
-         EVP_DigestVerify(context.get(), octets(signature), signature.size(), octets(data),
+  require_crypto(context != nullptr, "cannot start the signature check");
+  require_crypto(EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, key) == 1,
+                 "cannot start the signature check");
+  return EVP_DigestVerify(context.get(), octets(signature), signature.size(), octets(data),
                           data.size()) == 1;
 }
 
@@ -123,8 +125,7 @@ bool verify_ed25519(Bytes point, Bytes signature, Bytes data) {
       big_endian_hex(signature.last(32)) >= big_endian_hex(kGroupOrder)) {
     return false;
   }
-  const Key key = ed25519_key(point);
-  return key && verify(key.get(), nullptr, signature, data);
+  return verify(ed25519_key(point).get(), nullptr, signature, data);
 }
 
 bool is_p256_mpint(Bytes value) {

@@ -45,7 +45,8 @@ class LineParser {
     rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t"), rest_.size()));
   }
 
-  // Up to the next blank outside of quotes; the quotes stay.
+  // Up to the next blank outside of quotes; the quotes stay. One that is not closed takes all that
+  // is left, which is then no list of principals, no value of an option and no type of a key.
   std::string_view word() {
     skip_blanks();
     bool quoted = false;
@@ -60,7 +61,6 @@ class LineParser {
         break;
       }
     }
-    if (quoted) refuse("a quotation mark is not closed");
     const std::string_view out = rest_.substr(0, end);
     rest_.remove_prefix(end);
     return out;

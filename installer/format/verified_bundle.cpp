@@ -70,9 +70,8 @@ std::vector<SshSignature> check_signatures(Bytes index, Bytes signature_bytes) {
 void check_min_installer(const Index& index) {
   const auto needed = index.meta.find(meta_key::kMinInstaller);
   if (needed == index.meta.end()) return;
-  const auto minimum = DottedVersion::parse(needed->second);
-  const auto ours = DottedVersion::parse_prefix(EB_VERSION);
-  if (minimum && ours && *ours >= *minimum) return;
+  // parse_index() demands a dotted version, and ours is one.
+  if (*DottedVersion::parse_prefix(EB_VERSION) >= *DottedVersion::parse(needed->second)) return;
   throw Error(ExitCode::kMalformed, "the bundle needs a newer installer")
       .why("it asks for envinstall " + needed->second + " or newer, this is " EB_VERSION)
       .hint("use the envinstall that came with the bundle");

@@ -137,7 +137,7 @@ void find_missing(Sys& sys, PrefixView& view, std::string path) {
     }
     const size_t slash = path.rfind('/');
     const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-    if (name.empty() || name == "." || name == ".." || path == "/") {
+    if (name.empty() || name == "." || name == "..") {  // empty: the root folder itself
       throw usage("the prefix cannot be made", path).hint("give the path without . and ..");
     }
     view.missing.insert(view.missing.begin(), name);
@@ -188,9 +188,8 @@ PrefixView look_at_prefix(Sys& sys, const std::string& path, const std::string& 
         .hint("check the path, or give --parents to make it too");
   }
   for (const std::string& name : view.missing) {
-    if (name == "." || name == ".." || name.size() > RelPath::kMaxComponentBytes) {
-      throw usage("the prefix cannot be made", view.path)
-          .hint("give the path without . and .., with names of at most 255 bytes");
+    if (name.size() > RelPath::kMaxComponentBytes) {
+      throw usage("the prefix cannot be made", view.path).hint("give names of at most 255 bytes");
     }
   }
   if (!view.exists) return view;

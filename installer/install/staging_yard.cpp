@@ -146,7 +146,7 @@ void StagingYard::lease(const std::string& release, const LeaseHolder& holder) {
   Fd file = create_at(sys_, dir.get(), temporary.c_str(), 0600, where);
   write_all(sys_, file.get(), as_bytes(text), where);
   close_written(sys_, std::move(file), where);
-  if (const int r = sys_.renameat(dir.get(), temporary.c_str(), dir.get(), holder.name.c_str());
+  if (const int r = rename_at(sys_, dir.get(), temporary.c_str(), dir.get(), holder.name.c_str());
       r < 0) {
     throw system_error(-r, "cannot note that the release is used", where);
   }
@@ -183,6 +183,8 @@ std::optional<std::string> StagingYard::give_up(const std::string& release,
       std::vector<DirEntry> entries;
       sys_.list(fd, &entries);
       for (const DirEntry& entry : entries) {
+        // One with a dot is a lease that was never taken: its run ended before it had its name.
+        if (entry.name.starts_with('.')) continue;
         if (is_living(leases + "/" + entry.name)) return entry.name;
       }
     }

@@ -101,9 +101,10 @@ bool edit_trust_file(Sys& sys, const std::string& path, uid_t uid, mode_t folder
   if (trust_file_exists(sys, path)) {
     before = read_trust_file(sys, path, uid);
     struct stat info {};
-    if (sys.fstatat(dir.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
-      mode = info.st_mode & 0755;
+    if (const int r = sys.fstatat(dir.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW); r < 0) {
+      throw system_error(-r, "cannot look at the trust file", path);
     }
+    mode = info.st_mode & 0755;
   }
   const std::string after = change(before);
   if (after == before) return false;

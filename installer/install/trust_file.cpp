@@ -74,8 +74,10 @@ std::string read_trust_file(Sys& sys, const std::string& path, uid_t uid) {
 }
 
 bool trust_file_exists(Sys& sys, const std::string& path) {
+  if (path.empty()) return false;
   struct stat info {};
-  return !path.empty() && sys.fstatat(AT_FDCWD, path.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+  const int r = sys.fstatat(AT_FDCWD, path.c_str(), &info, AT_SYMLINK_NOFOLLOW);
+  return r != -ENOENT && r != -ENOTDIR;
 }
 
 }  // namespace eb

@@ -15,7 +15,8 @@ namespace eb {
 /// none.
 std::string read_trust_file(Sys& sys, const std::string& path, uid_t uid);
 
-/// True when something is there, a link that leads nowhere too. False for "".
+/// True when something is there, a link that leads nowhere too, and where the system does not say:
+/// reading it then tells why, and no list of revoked keys is left out. False for "".
 bool trust_file_exists(Sys& sys, const std::string& path);
 
 }  // namespace eb

@@ -48,6 +48,9 @@ TEST_CASE("a hasher takes pieces, begins anew and moves") {
   eb::Sha256Hasher other = std::move(hasher);
   other.update(as_bytes("c"));
   CHECK(other.finish().hex() == kAbc);
+  other.update(as_bytes("forgotten"));
+  other = eb::Sha256Hasher();
+  CHECK(other.finish().hex() == kEmpty);
 }
 
 TEST_CASE("a digest from hexadecimal text") {
@@ -55,8 +58,9 @@ TEST_CASE("a digest from hexadecimal text") {
   std::string upper(kAbc);
   for (char& c : upper) c = static_cast<char>(toupper(c));
   CHECK(Sha256::from_hex(upper) == sha256(as_bytes("abc")));
-  for (std::string text : {std::string(), std::string(kAbc, 63), std::string(kAbc) + "0",
-                           std::string(63, '0') + "g", std::string(63, '0') + " "}) {
+  for (std::string text :
+       {std::string(), std::string(kAbc, 63), std::string(kAbc) + "0", std::string(63, '0') + "g",
+        std::string(63, '0') + " ", "G" + std::string(63, '0'), "/" + std::string(63, '0')}) {
     CAPTURE(text);
     const eb::Error error = eb::test::thrown_error([&] { Sha256::from_hex(text); });
     CHECK(error.code() == eb::ExitCode::kInvalidLock);

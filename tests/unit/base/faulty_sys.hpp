@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <map>
 #include <mutex>
 #include <string>
@@ -11,11 +12,15 @@ namespace eb::test {
 
 /// The kernel's calls with faults put in: before each call of a given name the next result of its
 /// script is taken. 0 passes the call on, a negative one is answered as it is, `kShort` passes it
-/// on with a length of one byte.
+/// on with a length of one byte, `kNothing` with none. A rename with `kLost` is done, and answers
+/// EIO all the same; fstatat with `kElsewhere` tells of another file system.
 class FaultySys final : public Sys {
  public:
   static constexpr int kPass = 0;
   static constexpr int kShort = 1;
+  static constexpr int kNothing = 2;
+  static constexpr int kLost = 3;
+  static constexpr int kElsewhere = 4;
 
   std::map<std::string, std::vector<int>> script;
   std::vector<std::string> calls;  ///< names, in order
@@ -89,7 +94,10 @@ class FaultySys final : public Sys {
   }
   int fstatat(int dir, const char* path, struct stat* out, int flags) override {
     const int fault = next("fstatat");
-    return fault < 0 ? fault : real_sys().fstatat(dir, path, out, flags);
+    if (fault < 0) return fault;
+    const int result = real_sys().fstatat(dir, path, out, flags);
+    if (fault == kElsewhere) ++out->st_dev;
+    return result;
   }
   int fstatfs(int fd, struct statfs* out) override {
     const int fault = next("fstatfs");
@@ -121,7 +129,9 @@ class FaultySys final : public Sys {
   }
   int renameat(int from_dir, const char* from, int to_dir, const char* to) override {
     const int fault = next("renameat");
-    return fault < 0 ? fault : real_sys().renameat(from_dir, from, to_dir, to);
+    if (fault < 0) return fault;
+    const int result = real_sys().renameat(from_dir, from, to_dir, to);
+    return fault == kLost ? -EIO : result;
   }
   int unlinkat(int dir, const char* path, int flags) override {
     const int fault = next("unlinkat");
@@ -143,7 +153,10 @@ class FaultySys final : public Sys {
     faults.erase(faults.begin());
     return fault;
   }
-  static size_t cut(int fault, size_t size) { return fault == kShort && size > 0 ? 1 : size; }
+  static size_t cut(int fault, size_t size) {
+    if (fault == kNothing) return 0;
+    return fault == kShort && size > 0 ? 1 : size;
+  }
 };
 
 }  // namespace eb::test

@@ -92,16 +92,37 @@ TEST_CASE("a failed read or write is an error with its path") {
   Fixture f;
   f.put("a", "0123456789");
   const Fd fd = f.open("a");
-  f.sys.script = {{"read", {kShort, -EIO}}, {"write", {-ENOSPC}}, {"pwrite", {-EDQUOT}}};
+  f.sys.script = {{"read", {kShort, -EIO}},
+                  {"pread", {kShort, -ESTALE}},
+                  {"write", {-ENOSPC}},
+                  {"pwrite", {-EDQUOT}}};
   char buffer[4];
   const eb::Error read = thrown_error([&] { eb::read_up_to(f.sys, fd.get(), buffer, 4, "x/a"); });
   CHECK(read.code() == ExitCode::kIo);
   CHECK(read.where() == "x/a");
   CHECK(read.why() == "Input/output error (EIO)");
+  const eb::Error pread =
+      thrown_error([&] { eb::pread_up_to(f.sys, fd.get(), buffer, 4, 0, "x/a"); });
+  CHECK(pread.where() == "x/a");
+  CHECK(pread.why() == "Stale file handle (ESTALE)");
   CHECK(thrown_error([&] { eb::write_all(f.sys, fd.get(), as_bytes("x"), "a"); }).code() ==
         ExitCode::kNoSpace);
   CHECK(thrown_error([&] { eb::pwrite_all(f.sys, fd.get(), as_bytes("x"), 0, "a"); }).code() ==
         ExitCode::kNoSpace);
+}
+
+TEST_CASE("a write that takes nothing is an error and no endless loop") {
+  Fixture f;
+  f.put("a", "0123456789");
+  const Fd fd = f.open("a");
+  f.sys.script = {{"write", {FaultySys::kNothing}}, {"pwrite", {FaultySys::kNothing}}};
+  const eb::Error write = thrown_error([&] { eb::write_all(f.sys, fd.get(), as_bytes("x"), "a"); });
+  CHECK(write.code() == ExitCode::kIo);
+  CHECK(write.why() == "Input/output error (EIO)");
+  const eb::Error pwrite =
+      thrown_error([&] { eb::pwrite_all(f.sys, fd.get(), as_bytes("x"), 0, "a"); });
+  CHECK(pwrite.code() == ExitCode::kIo);
+  CHECK(f.get("a") == "0123456789");
 }
 
 TEST_CASE("F116_an_error_at_close_counts_and_an_interrupted_close_does_not") {
@@ -180,6 +201,16 @@ TEST_CASE("reading a whole file") {
   CHECK(std::string(thrown_error([&] { read("fifo", 10); }).what()) == "not a regular file");
 }
 
+TEST_CASE("a file that nothing can be said of is not read") {
+  Fixture f;
+  f.put("a", "x");
+  f.sys.script = {{"fstat", {-EIO}}};
+  const eb::Error error =
+      thrown_error([&] { eb::read_file_at(f.sys, f.dir.get(), "a", 10, "x/a"); });
+  CHECK(std::string(error.what()) == "cannot look at");
+  CHECK(error.where() == "x/a");
+}
+
 TEST_CASE("reading a link") {
   Fixture f;
   std::filesystem::create_symlink("some/where", f.folder.path() / "l");
@@ -209,9 +240,9 @@ TEST_CASE("a file is replaced as a whole") {
 }
 
 TEST_CASE("a replacement that fails before its rename changes nothing") {
-  const std::pair<const char*, int> faults[] = {{"openat", -EACCES}, {"write", -ENOSPC},
-                                                {"fchmod", -EPERM},  {"fsync", -EIO},
-                                                {"close", -EDQUOT},  {"renameat", -EIO}};
+  const std::pair<const char*, int> faults[] = {
+      {"openat", -EACCES}, {"write", -ENOSPC}, {"fchmod", -EPERM}, {"fsync", -EIO},
+      {"close", -EDQUOT},  {"renameat", -EIO}, {"fstat", -EIO}};
   for (const auto& [call, fault] : faults) {
     CAPTURE(call);
     Fixture f;
@@ -223,6 +254,47 @@ TEST_CASE("a replacement that fails before its rename changes nothing") {
     CHECK(error.where() == "x/a");
     CHECK(f.get("a") == "old");
     CHECK_FALSE(f.has(".tmp"));
+  }
+}
+
+TEST_CASE("a rename that was done counts, whatever its reply was") {
+  Fixture f;
+  f.put("a", "old");
+  f.sys.script = {{"renameat", {FaultySys::kLost, FaultySys::kLost}}};
+  eb::replace_file_at(f.sys, f.dir.get(), "a", ".tmp", as_bytes("new"), 0644, "a");
+  CHECK(f.get("a") == "new");
+  CHECK_FALSE(f.has(".tmp"));
+  CHECK(eb::rename_at(f.sys, f.dir.get(), "a", f.dir.get(), "b") == 0);
+  CHECK(f.get("b") == "new");
+  f.sys.script = {{"renameat", {-EINTR}}};
+  CHECK(eb::rename_at(f.sys, f.dir.get(), "b", f.dir.get(), "c") == 0);
+  CHECK(f.get("c") == "new");
+}
+
+TEST_CASE("a rename that was not done is an error, whatever lies at its end") {
+  Fixture f;
+  f.put("a", "new");
+  f.put("b", "old");
+  const auto rename = [&](const char* from, const char* to) {
+    return eb::rename_at(f.sys, f.dir.get(), from, f.dir.get(), to);
+  };
+  f.sys.script = {{"renameat", {-EIO, -EIO, -ENOENT}}};
+  CHECK(rename("a", "b") == -EIO);  // another file
+  CHECK(rename("a", "none") == -EIO);
+  CHECK(rename("none", "b") == -ENOENT);
+  // The same number on another file system is another file.
+  f.sys.script = {{"renameat", {-EXDEV}}, {"fstatat", {FaultySys::kPass, FaultySys::kElsewhere}}};
+  CHECK(rename("a", "a") == -EXDEV);
+  CHECK(f.get("a") == "new");
+  CHECK(f.get("b") == "old");
+}
+
+TEST_CASE("F124_a_directory_that_knows_no_sync_is_not_an_error") {
+  for (const int error : {EINVAL, EOPNOTSUPP, ENOSYS}) {
+    Fixture f;
+    f.sys.script = {{"fsync", {FaultySys::kPass, -error}}};
+    eb::replace_file_at(f.sys, f.dir.get(), "a", ".tmp", as_bytes("new"), 0644, "a");
+    CHECK(f.get("a") == "new");
   }
 }
 

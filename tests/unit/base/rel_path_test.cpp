@@ -93,6 +93,7 @@ TEST_CASE("name, parent and containment of a path") {
   CHECK_FALSE(path.is_below("lib/x/y.so"));
   CHECK_FALSE(path.is_below("li"));
   CHECK_FALSE(RelPath("lib64/x").is_below("lib"));
+  CHECK_FALSE(path.is_below("bin"));
 }
 
 TEST_CASE("order puts a directory before what it holds") {

@@ -322,6 +322,25 @@ TEST_CASE("F008_offsets_and_sizes_at_the_end_of_the_number_range") {
   CHECK(error.why() == "a file of 18446744073709551615 bytes; at most 1099511627776 are allowed");
 }
 
+TEST_CASE("F008_sizes_whose_sum_overflows") {
+  Index index = IndexBuilder().file("a").file("b").build();
+  index.entries[0].size_bytes = index.entries[1].size_bytes = uint64_t{1} << 63;
+  index.entries[1].offset = 2 * 512 + 512 + (uint64_t{1} << 63);
+  index.entries[0].offset = 0;
+  const Error error = thrown_error([&] { check_layout(index); });
+  CHECK(error.code() == ExitCode::kMalformed);
+  CHECK(error.why() == "the tar stream overflows");
+}
+
+TEST_CASE("more frames than allowed are refused") {
+  Index index = IndexBuilder().build();
+  index.frames.resize(kMaxFrames + 1, index.frames[0]);
+  const Error error = thrown_error([&] { check_layout(index); });
+  CHECK(error.code() == ExitCode::kMalformed);
+  CHECK(error.where() == "index section 'frames'");
+  CHECK(error.why() == "1048577 frames; at most 1048576 are allowed");
+}
+
 TEST_CASE("frames outside their bounds") {
   const auto why = [](uint64_t compressed, uint64_t raw) {
     const Error error = thrown_error([=] {

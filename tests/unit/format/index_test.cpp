@@ -235,6 +235,12 @@ TEST_CASE("F006_counts_that_the_bytes_cannot_hold") {
     }
     CHECK_THAT(parse_error(raw_index(sections)).why(), Contains(row.why));
   }
+  for (size_t i = 0; i < 3; ++i) {
+    auto sections = raw_sections();
+    sections[i].data.resize(3);
+    CHECK(parse_error(raw_index(sections)).why() ==
+          "the section ends before its number of records");
+  }
   auto data = raw_index(raw_sections());
   data[8] = data[9] = data[10] = data[11] = std::byte{0xFF};
   CHECK(parse_error(data).why() == "4294967295 sections; allowed are 3 to 64");
@@ -369,6 +375,11 @@ TEST_CASE("meta that is refused") {
       {"counter", "18446744073709551615"},
       {"counter", "9007199254740992"},
       {"lock-sha256", std::string(64, 'G')},
+      {"lock-sha256", std::string(64, 'g')},
+      {"lock-sha256", std::string(64, '/')},
+      {"lock-sha256", std::string(64, ':')},
+      {"lock-sha256", std::string(63, 'a')},
+      {"lock-sha256", std::string(65, 'a')},
       {"lock-sha256", std::string(64, 'A')},
       {"min-kernel", "3.x"},
       {"min-installer", "v1"},
@@ -389,6 +400,7 @@ TEST_CASE("meta that is refused") {
       {"counter", "9007199254740991"},
       {"not-after", "0"},
       {"lock-sha256", std::string(64, 'a')},
+      {"lock-sha256", "0123456789abcdef" + std::string(48, '0')},
       {"min-driver", "525.60.13"},
       {"k", ""},
       {"licences", "MIT, BSD-3-Clause"},
@@ -421,6 +433,37 @@ TEST_CASE("an index that would be refused is not written") {
   index = sample_index();
   index.optional_sections = {{"entries", {}}};
   CHECK(thrown_error([&] { encode_index(index); }).why() == "the section stands twice");
+}
+
+TEST_CASE("optional sections that would be refused are not written") {
+  const auto why = [](std::vector<OptionalSection> sections) {
+    Index index = sample_index();
+    index.optional_sections = std::move(sections);
+    const Error error = thrown_error([&] { encode_index(index); });
+    CHECK(error.code() == ExitCode::kInternal);
+    CHECK(std::string(error.what()) == "the program made an invalid index");
+    return error.why();
+  };
+  for (const char* name : {"", "A", "0", "a_b", "a234567890123456x"}) {
+    CAPTURE(name);
+    CHECK(why({{name, {}}}) == "the section has no valid name");
+  }
+  for (const char* name : {"meta", "frames", "entries"}) {
+    CHECK(why({{name, {}}}) == "the section stands twice");
+  }
+  CHECK(why({{"b", {}}, {"a", {}}}) == "the section is not in order or stands twice");
+  CHECK(why({{"a", {}}, {"a", {}}}) == "the section is not in order or stands twice");
+  std::vector<OptionalSection> many;
+  for (uint32_t i = 0; i < kMaxSections - 2; ++i) many.push_back({"x" + std::to_string(i), {}});
+  CHECK(why(many) == "too many sections");
+}
+
+TEST_CASE("an index larger than its cap is not written") {
+  Index index = sample_index();
+  index.optional_sections = {{"large", std::vector<std::byte>(kMaxIndexSize)}};
+  const Error error = thrown_error([&] { encode_index(index); });
+  CHECK(error.code() == ExitCode::kInternal);
+  CHECK_THAT(error.why(), Contains(" bytes; at most 268435456 are allowed"));
 }
 
 TEST_CASE("totals are computed") {

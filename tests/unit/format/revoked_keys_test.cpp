@@ -60,6 +60,20 @@ TEST_CASE("F036 keys that cannot sign a bundle may be revoked too") {
   CHECK(refusal("ssh-dss " + base64_encode(wire, true)).code() == ExitCode::kUntrusted);
 }
 
+TEST_CASE("a fingerprint has its beginning, its length and the digits of base64") {
+  const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij0123+/9";
+  REQUIRE(digits.size() == 43);
+  CHECK(is_fingerprint("SHA256:" + digits));
+  CHECK_FALSE(is_fingerprint("SHA512:" + digits));
+  CHECK_FALSE(is_fingerprint("SHA256:" + digits + "A"));
+  CHECK_FALSE(is_fingerprint("SHA256:" + digits.substr(1)));
+  for (const char c : {'=', ' ', '-', '\0'}) {
+    std::string other = digits;
+    other[20] = c;
+    CHECK_FALSE(is_fingerprint("SHA256:" + other));
+  }
+}
+
 TEST_CASE("F036 a list of revoked keys that is not understood is refused") {
   const std::string line = alice().key().authorized_line();
   const std::string print = alice().key().fingerprint();

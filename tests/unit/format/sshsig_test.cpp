@@ -139,6 +139,18 @@ TEST_CASE("a signature for another namespace does not hold") {
   CHECK_FALSE(verify_sshsig(parse_sshsig(signer.blob(raw)), as_bytes("index")));
 }
 
+TEST_CASE("a signature that was cut off after it was parsed does not hold") {
+  for (const TestSigner& signer : {TestSigner::ed25519(1), TestSigner::p256()}) {
+    SshSignature signature = parse_sshsig(signer.sign(as_bytes("index")));
+    REQUIRE(verify_sshsig(signature, as_bytes("index")));
+    SshSignature longer = signature;
+    longer.raw_signature.push_back(std::byte{0});
+    CHECK_FALSE(verify_sshsig(longer, as_bytes("index")));
+    signature.raw_signature.pop_back();
+    CHECK_FALSE(verify_sshsig(signature, as_bytes("index")));
+  }
+}
+
 TEST_CASE("the signed data of PROTOCOL.sshsig") {
   const auto data = sshsig_signed_data("ns", "sha256", as_bytes("abc"));
   CHECK(to_hex(data) ==

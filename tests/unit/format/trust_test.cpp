@@ -92,17 +92,48 @@ TEST_CASE("times with and without a zone") {
   CHECK(after("20240229") == 1709164800 + 5 * 3600);
   CHECK(after("20240229123456") == 1709164800 + 17 * 3600 + 34 * 60 + 56);
   CHECK(after("20991231Z") == 4102358400);
+  CHECK(after("20000229Z") == 951782400);
 }
 
 TEST_CASE("times that do not exist") {
-  for (const char* text :
-       {"", "Z", "2024", "2024010", "202401011", "20240101000000Z0", "20240230Z", "20230229Z",
-        "21000229Z", "20241301Z", "20240001Z", "20240100Z", "202401012400Z", "202401010060Z",
-        "20240101000060Z", "2024-01-01", "19691231Z", "20240101z", "forever"}) {
+  for (const char* text : {"",
+                           "Z",
+                           "2024",
+                           "2024010",
+                           "202401011",
+                           "20240101000000Z0",
+                           "20240230Z",
+                           "20230229Z",
+                           "21000229Z",
+                           "20241301Z",
+                           "20240001Z",
+                           "20240100Z",
+                           "202401012400Z",
+                           "202401010060Z",
+                           "20240101000060Z",
+                           "2024010xZ",
+                           "2024-01-01",
+                           "19691231Z",
+                           "20240101z",
+                           "forever"}) {
     CAPTURE(text);
     CHECK(why_not("a valid-after=\"" + std::string(text) + "\" " + ed_line()) ==
           "option valid-after has '" + std::string(text) + "'; a time is YYYYMMDD[HHMM[SS]][Z]");
   }
+}
+
+TEST_CASE("a time before 1970 by the clock of its zone is refused") {
+  const TimeZone zone("EAST-14");
+  CHECK(why_not("a valid-after=\"19700101\" " + ed_line()) ==
+        "option valid-after has '19700101'; a time is YYYYMMDD[HHMM[SS]][Z]");
+  CHECK(parse("a valid-after=\"197001011400\" " + ed_line())[0].valid_after == 0);
+}
+
+TEST_CASE("a backslash means something before a quotation mark only") {
+  CHECK(parse("a\\b " + ed_line())[0].principals == "a\\b");
+  CHECK(parse("\"a\\b c\" " + ed_line())[0].principals == "a\\b c");
+  CHECK(why_not("a \\") == "'\\' is neither a key type nor an option");
+  CHECK(why_not("a\\\"b " + ed_line()) == "the list of principals is not valid");
 }
 
 TEST_CASE("lines that are refused") {
@@ -130,6 +161,10 @@ TEST_CASE("lines that are refused") {
   CHECK(why_not("alice ssh-ed25519") == "'TYPE BASE64 [COMMENT]' is needed");
   CHECK(why_not("\"\" " + ed_line()) == "the list of principals is not valid");
   CHECK(why_not("a\"b\" " + ed_line()) == "the list of principals is not valid");
+  CHECK(why_not("\"a\"b " + ed_line()) == "the list of principals is not valid");
+  CHECK(why_not("\"a " + ed_line()) == "the list of principals is not valid");
+  CHECK(why_not("a namespaces=\"x\" \"ssh-ed25519 AAAA") ==
+        "'\"ssh-ed25519 AAAA' is not a key type");
   CHECK(why_not(std::string("a\0b ", 4) + ed_line()) == "the line holds a NUL character");
   // The key alone, as in authorized_keys: its type would be a principal.
   CHECK(why_not(ed_line() + " user@host") != "");

@@ -278,6 +278,11 @@ TEST_CASE("in FIPS mode only ECDSA P-256 counts") {
   CHECK(one.why() == alice().key().fingerprint() +
                          " is of type ssh-ed25519, which FIPS mode leaves out; 2 keys required, 1 "
                          "counts");
+  // Where two are asked for and one is there, FIPS mode is not what is in the way.
+  const Error too_few = refusal(signed_by({alice()}), policy);
+  CHECK(too_few.code() == ExitCode::kUntrusted);
+  CHECK(std::string(too_few.what()) == "the bundle is signed by a key that is not trusted here");
+  CHECK_THAT(too_few.why(), Contains("is of type ssh-ed25519, which FIPS mode leaves out"));
 }
 
 TEST_CASE("F037 an expired key counts where somebody said so, and that is told") {

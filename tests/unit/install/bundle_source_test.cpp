@@ -21,13 +21,15 @@ TEST_CASE("F025 only a regular file is a bundle") {
   MemoryDir dir;
   const fs::path fifo = dir.path() / "fifo";
   REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
-  const std::pair<std::string, std::string> cases[] = {{dir.path().string(), "this is a folder"},
-                                                       {fifo.string(), "this is a pipe"},
-                                                       {"/dev/null", "this is a device"}};
-  for (const auto& [path, why] : cases) {
-    const Error error = thrown_error([&] { open_bundle_file(real_sys(), path); });
+  struct Case {
+    std::string path, why;
+  };
+  for (const Case& one :
+       {Case{dir.path().string(), "this is a folder"}, Case{fifo.string(), "this is a pipe"},
+        Case{"/dev/null", "this is a device"}}) {
+    const Error error = thrown_error([&] { open_bundle_file(real_sys(), one.path); });
     CHECK(error.code() == ExitCode::kUsage);
-    CHECK(error.why() == why);
+    CHECK(error.why() == one.why);
     CHECK_THAT(error.hints().at(0), Catch::Matchers::Contains("give - as the bundle"));
   }
   const Error error = thrown_error([&] { open_bundle_file(real_sys(), "/no/such"); });

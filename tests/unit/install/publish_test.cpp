@@ -1,17 +1,9 @@
 #include "installer/install/publish.hpp"
 
 #include <fcntl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
-#include <cstdlib>
-
-#include "installer/install/durability.hpp"
 #include "installer/install/receipt.hpp"
-#include "installer/install/release_lock.hpp"
-#include "tests/support/faulty_sys.hpp"
-#include "workshop.hpp"
+#include "prefix_shop.hpp"
 
 namespace eb {
 namespace {
@@ -20,17 +12,7 @@ using namespace test;
 
 const char kNonce[] = "0123456789abcdef";
 
-struct Shop {
-  MemoryDir dir;
-  FaultySys sys;
-  Host host = read_host(real_sys(), "");
-  NullSink events;
-  StopFlag stop;
-  Prefix prefix =
-      make_prefix(real_sys(), look_at_prefix(real_sys(), (dir.path() / "p").string(), "", false));
-
-  fs::path at(const std::string& name) const { return dir.path() / "p" / name; }
-
+struct Shop : PrefixShop {
   static void fill(const fs::path& release, const std::string& nonce) {
     Receipt receipt;
     receipt.nonce = nonce;
@@ -158,251 +140,140 @@ TEST_CASE("flipping current") {
   CHECK(fs::read_symlink(shop.at("current")) == "releases/d");
 }
 
-// --- locks
-
-ReleaseLock acquire(Shop& shop, const std::string& nonce, unsigned seconds = 0) {
-  return ReleaseLock::acquire(
-      shop.sys, shop.prefix, "r", shop.host, nonce, seconds, [] { return false; }, shop.events,
-      shop.stop);
-}
-
-TEST_CASE("a lock is held by one, and gone without trace when released") {
-  Shop shop;
-  {
-    const ReleaseLock lock = acquire(shop, "n1");
-    CHECK(lock.held());
-    CHECK(fs::exists(shop.at(".envinstall/lock.d/r/owner")));
-    const Error error = thrown_error([&] { acquire(shop, "n2"); });
-    CHECK(error.code() == ExitCode::kBusy);
-    CHECK_THAT(error.why(),
-               Catch::Matchers::StartsWith("process " + std::to_string(shop.host.pid) + " on "));
-    CHECK(!ReleaseLock::try_acquire(shop.sys, shop.prefix, "r", shop.host, "n3").held());
-    CHECK(ReleaseLock::try_acquire(shop.sys, shop.prefix, "other", shop.host, "n4").held());
-  }
-  CHECK(!fs::exists(shop.at(".envinstall/lock.d")));
-  CHECK(acquire(shop, "n5").held());
-}
-
-TEST_CASE("F133 the owner ends while another one tries: the last takes the folder away") {
-  Shop shop;
-  // By another Sys: the hook below holds shop.sys.
-  std::optional<ReleaseLock> lock(
-      ReleaseLock::try_acquire(real_sys(), shop.prefix, "r", shop.host, "n1"));
-  bool asked = false;
-  // The second has found the lock held and is about to take its own folder back.
-  shop.sys.before = [&](const SysCall& call) {
-    if (call.name == "unlinkat" && !std::exchange(asked, true)) lock.reset();
-    return 0;
-  };
-  CHECK(!ReleaseLock::try_acquire(shop.sys, shop.prefix, "r", shop.host, "n2").held());
-  CHECK(asked);
-  CHECK(!fs::exists(shop.at(".envinstall/lock.d")));
-}
-
-TEST_CASE("who waits need not take the lock when the work is done meanwhile") {
-  Shop shop;
-  const ReleaseLock lock = acquire(shop, "n1");
-  const ReleaseLock other = ReleaseLock::acquire(
-      shop.sys, shop.prefix, "r", shop.host, "n2", 5, [] { return true; }, shop.events, shop.stop);
-  CHECK(!other.held());
-}
-
-TEST_CASE("waiting for a lock ends with a stop request") {
-  Shop shop;
-  const ReleaseLock lock = acquire(shop, "n1");
-  shop.stop.request(SIGHUP);
-  CHECK(static_cast<int>(thrown_error([&] { acquire(shop, "n2", 60); }).code()) == 128 + SIGHUP);
-}
-
-pid_t dead_process() {
-  const pid_t child = fork();
-  if (child == 0) _exit(0);
-  waitpid(child, nullptr, 0);
-  return child;
-}
-
-LockOwner owner_like(const Host& host) {
-  return {host.node,
-          host.machine_id,
-          host.boot_id,
-          host.pid_namespace,
-          process_start(real_sys(), "", host.pid),
-          "n0",
-          host.pid};
-}
-
-TEST_CASE("whether an owner is dead is said only where it is certain") {
-  Host host = read_host(real_sys(), "");
-  if (host.boot_id.empty() || host.pid_namespace.empty()) return;  // no /proc here
-  host.machine_id = "m";
-  host.node = "node7";
-  const LockOwner self = owner_like(host);
-  CHECK(!is_dead(real_sys(), self, host));
-  LockOwner owner = self;
-  owner.pid = dead_process();
-  CHECK(is_dead(real_sys(), owner, host));
-  owner.pid_namespace = "pid:[1]";  // a number of another container
-  CHECK(!is_dead(real_sys(), owner, host));
-  owner = self;
-  owner.start = "1";  // the number is another process's now
-  CHECK(is_dead(real_sys(), owner, host));
-  owner = self;
-  owner.boot_id = "earlier";
-  CHECK(is_dead(real_sys(), owner, host));
-  owner.node = "node8";  // another machine, perhaps alive
-  CHECK(!is_dead(real_sys(), owner, host));
-  owner = self;
-  owner.boot_id = "earlier";
-  owner.machine_id = "";
-  CHECK(!is_dead(real_sys(), owner, host));
-  owner = self;
-  owner.boot_id = "";
-  CHECK(!is_dead(real_sys(), owner, host));
-  owner = self;
-  owner.boot_id = "earlier";
-  owner.node = host.node = "localhost";
-  CHECK(!is_dead(real_sys(), owner, host));
-}
-
-TEST_CASE("F133 a dead owner's lock is taken over") {
-  Shop shop;
-  LockOwner owner = owner_like(shop.host);
-  owner.pid = dead_process();
-  write_text(shop.at(".envinstall/lock.d/r/owner"), encode_owner(owner));
-  write_text(shop.at(".envinstall/lock.d/.new-x/owner"), "");
-  fs::create_directory(shop.at(".envinstall/lock.d/.new-y"));
-  CHECK(acquire(shop, "n1").held());
-  ReleaseLock::remove_abandoned(shop.sys, shop.prefix, shop.host, "n2");
-  CHECK(!fs::exists(shop.at(".envinstall/lock.d")));
-}
-
-TEST_CASE("F133 the lock of a process that ended and was not waited for is taken over") {
-  Shop shop;
-  LockOwner owner = owner_like(shop.host);
-  if (owner.start.empty() || owner.boot_id.empty()) return;  // no /proc here
-  owner.pid = fork();
-  if (owner.pid == 0) {
-    pause();
-    _exit(0);
-  }
-  owner.start = process_start(real_sys(), "", owner.pid);
-  write_text(shop.at(".envinstall/lock.d/r/owner"), encode_owner(owner));
-  CHECK(!is_dead(real_sys(), owner, shop.host));
-  CHECK(thrown_error([&] { acquire(shop, "n1"); }).code() == ExitCode::kBusy);
-  kill(owner.pid, SIGKILL);
-  siginfo_t info;
-  waitid(P_PID, static_cast<id_t>(owner.pid), &info, WEXITED | WNOWAIT);  // it stays a zombie
-  CHECK(is_dead(real_sys(), owner, shop.host));
-  CHECK(acquire(shop, "n2").held());
-  waitpid(owner.pid, nullptr, 0);
-}
-
-TEST_CASE("F131 a lock whose owner lost its content with the power is nobody's") {
-  for (const std::string& text : {std::string(), std::string(180, '\0')}) {
+TEST_CASE("F133 a release without a receipt is another's, whatever the rename answers") {
+  for (const int error : {ENOTEMPTY, EEXIST}) {
     Shop shop;
-    write_text(shop.at(".envinstall/lock.d/r/owner"), text);
-    CHECK(acquire(shop, "n1").held());
-    write_text(shop.at(".envinstall/lock.d/other/owner"), text);
-    ReleaseLock::remove_abandoned(shop.sys, shop.prefix, shop.host, "n2");
-    CHECK(!fs::exists(shop.at(".envinstall/lock.d")));
+    write_text(shop.at("releases/r/bin/x"), "theirs");
+    shop.fail("renameat", "r", error);
+    bool is_published = true;
+    CHECK(shop.publish_once(&is_published) == PublishResult::kExistsAlready);
+    CHECK(!is_published);
+    CHECK(read_text(shop.at("releases/r/bin/x")) == "theirs");
   }
 }
 
-TEST_CASE("a lock file that makes no sense is somebody's") {
+TEST_CASE("a lost reply is not taken for another run's release") {
   Shop shop;
-  write_text(shop.at(".envinstall/lock.d/r/owner"), "what is this\n");
-  CHECK(thrown_error([&] { acquire(shop, "n1"); }).code() == ExitCode::kBusy);
+  Shop::fill(shop.at("releases/r"), "fedcba9876543210");
+  shop.fail("renameat", "r", EIO);
+  bool is_published = true;
+  const Error error = thrown_error([&] { shop.publish_once(&is_published); });
+  CHECK(error.code() == ExitCode::kIo);
+  CHECK(std::string(error.what()) == "cannot publish the release");
+  CHECK(!is_published);
+  CHECK(!shop.stage_left());
 }
 
-TEST_CASE("the lock was taken and the reply lost") {
+TEST_CASE("F120 a rename that a signal interrupts is made again") {
   Shop shop;
-  shop.sys.after = [](const SysCall& call) { return call.name == "renameat" ? EIO : 0; };
-  CHECK(acquire(shop, "n1").held());
-}
-
-TEST_CASE("F122 a lock whose owner file cannot be read goes with its owner") {
-  Shop shop;
-  shop.sys.before = [](const SysCall& call) { return call.name == "read" ? ESTALE : 0; };
-  CHECK(acquire(shop, "n1").held());
-  CHECK(!fs::exists(shop.at(".envinstall/lock.d")));
-}
-
-TEST_CASE("F127 a lock whose owner file may not be read is named, and stays") {
-  Shop shop;
-  const ReleaseLock lock = ReleaseLock::try_acquire(real_sys(), shop.prefix, "r", shop.host, "n1");
-  shop.sys.before = [](const SysCall& call) {
-    return call.name == "openat" && call.path == "lock.d/r/owner" ? EACCES : 0;
+  int renames = 0;
+  shop.sys.before = [&](const SysCall& call) {
+    return call.name == "renameat" && ++renames % 3 != 0 ? EINTR : 0;
   };
-  const Error error = thrown_error([&] { acquire(shop, "n2"); });
-  CHECK(error.code() == ExitCode::kPermission);
-  CHECK_THAT(error.where(), Catch::Matchers::EndsWith(".envinstall/lock.d/r"));
-  CHECK(fs::exists(shop.at(".envinstall/lock.d/r/owner")));
+  bool is_published = false;
+  CHECK(shop.publish_once(&is_published) == PublishResult::kPublished);
+  CHECK(renames == 3);
+  bool is_current = false;
+  flip_current(shop.sys, shop.prefix, "r", kNonce, &is_current);
+  CHECK(is_current);
+  CHECK(fs::read_symlink(shop.at("current")) == "releases/r");
 }
 
-// --- durability
-
-TEST_CASE("what a file system promises") {
-  Host host;
-  host.kernel = "5.10.0";
-  CHECK(judge_durability(0xEF53, host).by_syncfs);
-  CHECK(judge_durability(0x9123683E, host).file_system == "btrfs");
-  CHECK(judge_durability(0x01021994, host).promise == "in memory (tmpfs): gone after a reboot");
-  CHECK(!judge_durability(0x6969, host).by_syncfs);
-  CHECK(!judge_durability(0x0BD00BD0, host).by_syncfs);
-  CHECK(judge_durability(0x0BD00BD0, host).promise ==
-        "handed to the server and acknowledged (Lustre)");
-  CHECK(!judge_durability(0x12345, host).by_syncfs);
-  // A signed long: CIFS' number has the high bit.
-  CHECK(judge_durability(0xFFFFFFFFFF534D42u, host).file_system == "CIFS");
-  // Before 5.8 syncfs keeps errors to itself.
-  host.kernel = "3.10.0-1160.el7.x86_64";
-  CHECK(!judge_durability(0xEF53, host).by_syncfs);
-}
-
-TEST_CASE("every file and folder is synced where syncfs is no promise") {
-  Workshop shop;
-  FaultySys sys;
-  sys.change_statfs = [](struct statfs* info) { info->f_type = 0x6969; };
-  size_t fsyncs = 0;
-  size_t syncfss = 0;
-  sys.before = [&](const SysCall& call) {
-    fsyncs += call.name == "fsync" ? 1u : 0u;
-    syncfss += call.name == "syncfs" ? 1u : 0u;
-    return 0;
-  };
-  const fs::path bundle = shop.make();
-  shop.install_file(bundle, sys, shop.silence);
-  size_t names = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(shop.prefix() / "releases")) {
-    names += entry.is_symlink() ? 0u : 1u;
+TEST_CASE("a release whose mode cannot be set is not published") {
+  for (const char* name : {"fstat", "fchmod"}) {
+    Shop shop;
+    Stage stage(real_sys(), shop.prefix, "r", kNonce);
+    shop.fail(name, "", EIO);
+    bool is_published = true;
+    const Error error =
+        thrown_error([&] { publish(shop.sys, shop.prefix, stage, "r", kNonce, &is_published); });
+    CHECK(std::string(error.what()) == "cannot set the release's mode");
+    CHECK(!is_published);
+    CHECK(!fs::exists(shop.at("releases/r")));
   }
-  CHECK(fsyncs > names);
-  CHECK(syncfss == 0);
 }
 
-TEST_CASE("an install under a profile is one on that profile's file system") {
-  const char* name = std::getenv("EB_PROFILE");
-  const std::string profile = name == nullptr ? "" : name;
-  if (profile != "nfs" && profile != "lustre") return;
-  Workshop shop;
-  const InstallReport report = shop.install_file(shop.make());
-  CHECK(report.durability.file_system == (profile == "nfs" ? "NFS" : "Lustre"));
-  CHECK(report.durability.is_server);
-  CHECK(!report.durability.by_syncfs);
+TEST_CASE("a temporary link that is there already serves when it leads to the release") {
+  Shop shop;
+  const fs::path temporary = shop.at(".envinstall/link-" + std::string(kNonce));
+  fs::create_symlink("releases/r", temporary);
+  bool is_current = false;
+  flip_current(shop.sys, shop.prefix, "r", kNonce, &is_current);
+  CHECK(is_current);
+  CHECK(fs::read_symlink(shop.at("current")) == "releases/r");
+  // One that leads elsewhere is somebody's mistake, and nobody's release becomes active by it.
+  fs::create_symlink("releases/other", temporary);
+  const Error error =
+      thrown_error([&] { flip_current(shop.sys, shop.prefix, "s", kNonce, &is_current); });
+  CHECK(std::string(error.what()) == "cannot make the link");
+  CHECK(!is_current);
+  CHECK(fs::read_symlink(shop.at("current")) == "releases/r");
 }
 
-TEST_CASE("F124 a syncfs that is not there is made up for") {
-  Workshop shop;
-  FaultySys sys;
-  sys.change_statfs = [](struct statfs* info) { info->f_type = 0xEF53; };
-  shop.host.kernel = "6.1";
-  size_t fsyncs = 0;
-  sys.before = [&](const SysCall& call) {
-    fsyncs += call.name == "fsync" ? 1u : 0u;
-    return call.name == "syncfs" ? ENOSYS : 0;
+TEST_CASE("a link that is taken away again and again is given up") {
+  Shop shop;
+  int links = 0;
+  shop.sys.before = [&](const SysCall& call) {
+    if (call.name == "symlinkat") ++links;
+    if (call.name != "renameat") return 0;
+    fs::remove(shop.at(".envinstall/link-" + std::string(kNonce)));
+    return ENOENT;
   };
-  shop.install_file(shop.make(), sys, shop.silence);
-  CHECK(fsyncs > 40);
+  bool is_current = true;
+  const Error error =
+      thrown_error([&] { flip_current(shop.sys, shop.prefix, "r", kNonce, &is_current); });
+  CHECK(std::string(error.what()) == "cannot make the release the active one");
+  CHECK(links == 3);
+  CHECK(!is_current);
+  CHECK(!fs::exists(fs::symlink_status(shop.at("current"))));
+}
+
+Index with_folders(const std::vector<std::string>& names) {
+  Index index;
+  for (const std::string& name : names) {
+    index.entries.push_back(
+        {.path = RelPath(name), .type = EntryType::kDirectory, .digest = {}, .target = {}});
+  }
+  index.entries.push_back({.path = RelPath("share"), .digest = {}, .target = {}});  // a file
+  return index;
+}
+
+TEST_CASE("the links at the top are those of the release's folders") {
+  Shop shop;
+  EventLog log;
+  make_top_links(shop.sys, shop.prefix, with_folders({"bin", "lib"}), log);
+  make_top_links(shop.sys, shop.prefix, with_folders({"bin", "lib"}), log);
+  CHECK(fs::read_symlink(shop.at("bin")) == "current/bin");
+  CHECK(fs::read_symlink(shop.at("lib")) == "current/lib");
+  CHECK(!fs::exists(fs::symlink_status(shop.at("share"))));
+  CHECK(log.warnings.empty());
+  const Index without_lib = with_folders({"bin"});
+  drop_top_links(shop.sys, shop.prefix.root.get(), &without_lib);
+  CHECK(fs::read_symlink(shop.at("bin")) == "current/bin");
+  CHECK(!fs::exists(fs::symlink_status(shop.at("lib"))));
+  drop_top_links(shop.sys, shop.prefix.root.get(), nullptr);
+  CHECK(!fs::exists(fs::symlink_status(shop.at("bin"))));
+}
+
+TEST_CASE("what lies in the place of a link at the top stays, and is told") {
+  Shop shop;
+  EventLog log;
+  write_text(shop.at("bin"), "mine");
+  fs::create_symlink("elsewhere", shop.at("lib"));
+  make_top_links(shop.sys, shop.prefix, with_folders({"bin", "lib"}), log);
+  CHECK(log.warnings ==
+        std::vector<std::string>{
+            shop.at("bin").string() + " is not envinstall's and stays as it is; use " +
+                shop.at("current/bin").string() + " instead",
+            shop.at("lib").string() + " is not envinstall's and stays as it is; use " +
+                shop.at("current/lib").string() + " instead"});
+  drop_top_links(shop.sys, shop.prefix.root.get(), nullptr);
+  CHECK(read_text(shop.at("bin")) == "mine");
+  CHECK(fs::read_symlink(shop.at("lib")) == "elsewhere");
+  shop.fail("symlinkat", "", EIO);
+  CHECK(std::string(thrown_error([&] {
+                      make_top_links(shop.sys, shop.prefix, with_folders({"bin"}), log);
+                    }).what()) == "cannot make the link");
 }
 
 }  // namespace

@@ -93,5 +93,39 @@ TEST_CASE("an I/O failure during rollback leaves the old release or the new one"
   FAIL("the rollback never got through");
 }
 
+TEST_CASE("without an active release rollback goes to the only one there is") {
+  Shop shop;
+  const std::string only = shop.install_file(shop.make("one")).release;
+  fs::remove(shop.prefix() / "current");
+  const RollbackReport report = shop.roll();
+  CHECK(report.release == only);
+  CHECK(!report.previous);
+  CHECK(shop.current() == only);
+  CHECK_THAT(
+      read_text(shop.prefix() / ".envinstall/log"),
+      Catch::Matchers::Contains("rolled back to " + only + " id " + report.id + " from none uid "));
+}
+
+TEST_CASE("an error of rollback says which release is the active one then") {
+  Shop shop;
+  const std::string first = shop.install_file(shop.make("one")).release;
+  const std::string second = shop.install_file(shop.make("two")).release;
+  for (const bool before : {true, false}) {
+    FaultySys sys;
+    bool flipped = false;
+    sys.before = [&](const SysCall& call) {
+      if (call.name == "renameat" && call.path == "current") {
+        if (before) return EIO;
+        flipped = true;
+      }
+      return flipped && call.name == "fsync" ? EIO : 0;
+    };
+    const Error error = thrown_error([&] { shop.roll(first, sys); });
+    CHECK(error.hints().back() ==
+          (before ? "nothing was changed" : "release " + first + " is the active one now"));
+    CHECK(shop.current() == (before ? second : first));
+  }
+}
+
 }  // namespace
 }  // namespace eb

@@ -1,6 +1,7 @@
 #include "installer/install/trust_edit.hpp"
 
 #include "installer/format/trust.hpp"
+#include "tests/support/faulty_sys.hpp"
 #include "workshop.hpp"
 
 namespace eb {
@@ -42,6 +43,7 @@ TEST_CASE("a line that trust add writes reads back") {
   CHECK(signer.valid_after == 1577836800);
   CHECK(signer.valid_before == 1893456000);
   CHECK(plain_principal("release@example.org") == "release@example.org");
+  CHECK(plain_principal("a-b_c+d") == "a-b_c+d");
   for (const char* bad : {"", "two words", "a,b", "*", "#x", "!x", "a\"b"}) {
     CHECK(plain_principal(bad) == "envbundle-signer");
   }
@@ -107,6 +109,85 @@ TEST_CASE("two that change one list do not undo each other") {
                                   }),
                   Error);
   CHECK(shop.names() == std::set<std::string>{"allowed_signers"});
+}
+
+TEST_CASE("F116 a change that fails at any call leaves the list as it was") {
+  const auto add = [](const std::string& before) { return with_line(before, "two\n"); };
+  Shop counted;
+  counted.edit("one\n");
+  FaultySys counting;
+  edit_trust_file(counting, counted.path, getuid(), 0700, add);
+  REQUIRE(counting.calls() > 10);
+  for (size_t at = 1; at <= counting.calls(); ++at) {
+    Shop shop;
+    shop.edit("one\n");
+    FaultySys sys;
+    std::string failed;
+    sys.before = [&](const SysCall& call) {
+      if (call.number == at) failed = call.name;
+      return call.number == at ? ENOSPC : 0;
+    };
+    bool thrown = false;
+    try {
+      edit_trust_file(sys, shop.path, getuid(), 0700, add);
+    } catch (const Error&) {
+      thrown = true;
+    }
+    CAPTURE(at, failed, thrown);
+    const std::string text = read_text(shop.path);
+    CHECK((text == "one\n" || text == "one\ntwo\n"));
+    // An error after the change was made: the folder could not be synced, or (as if on NFS) the
+    // reply to the rename was lost and then nobody could look whether it was done.
+    CHECK((!thrown || text == "one\n" || failed == "fsync" || failed == "fstatat"));
+    CHECK(shop.names() == std::set<std::string>{"allowed_signers"});
+  }
+}
+
+TEST_CASE("F120 a change that a signal interrupts is made all the same") {
+  Shop shop;
+  FaultySys sys;
+  size_t asked = 0;
+  sys.before = [&](const SysCall& call) {
+    return call.name == "openat" && ++asked % 2 == 1 ? EINTR : 0;
+  };
+  CHECK(edit_trust_file(sys, shop.path, getuid(), 0700,
+                        [](const std::string&) { return std::string("one\n"); }));
+  CHECK(read_text(shop.path) == "one\n");
+}
+
+TEST_CASE("a trust file may be named without a folder") {
+  Shop shop;
+  const fs::path before = fs::current_path();
+  fs::current_path(shop.dir.path());
+  const bool changed = edit_trust_file(real_sys(), "signers", getuid(), 0700,
+                                       [](const std::string&) { return std::string("one\n"); });
+  fs::current_path(before);
+  CHECK(changed);
+  CHECK(read_text(shop.dir.path() / "signers") == "one\n");
+  // And in a folder right below the root.
+  FaultySys sys;
+  std::string made;
+  sys.before = [&](const SysCall& call) {
+    if (call.name == "mkdirat") made = call.path;
+    return call.name == "mkdirat" ? EROFS : 0;
+  };
+  const Error error = thrown_error([&] {
+    edit_trust_file(sys, "/eb-no-such-folder/signers", getuid(), 0700,
+                    [](const std::string& text) { return text; });
+  });
+  CHECK(error.code() == ExitCode::kUnsupportedFs);
+  CHECK(made == "/eb-no-such-folder");
+}
+
+TEST_CASE("folders of a relative path are made one in the other") {
+  Shop shop;
+  const fs::path before = fs::current_path();
+  fs::current_path(shop.dir.path());
+  const bool changed = edit_trust_file(real_sys(), "a/b/signers", getuid(), 0700,
+                                       [](const std::string&) { return std::string("one\n"); });
+  fs::current_path(before);
+  CHECK(changed);
+  CHECK(read_text(shop.dir.path() / "a/b/signers") == "one\n");
 }
 
 }  // namespace

@@ -3,6 +3,9 @@
 #include <unistd.h>
 
 #include "installer/install/trust_anchors.hpp"
+#include "installer/install/trust_file.hpp"
+#include "tests/support/faulty_sys.hpp"
+#include "tests/support/forwarding_sys.hpp"
 #include "workshop.hpp"
 
 namespace eb {
@@ -173,6 +176,103 @@ TEST_CASE("the section of trust anchors") {
   CHECK(refused(stamped) == ExitCode::kUntrusted);
   section[3] = 'X';
   CHECK(refused(section) == ExitCode::kUntrusted);
+}
+
+TEST_CASE("F119 a trust file that cannot be read is not taken for an empty one") {
+  struct Row {
+    const char* call;
+    int error;
+    ExitCode code;
+    const char* what;
+  };
+  const Row rows[] = {
+      {"openat", ENOENT, ExitCode::kUsage, "there is no such trust file"},
+      {"openat", ENOTDIR, ExitCode::kUsage, "there is no such trust file"},
+      {"openat", EACCES, ExitCode::kPermission, "cannot open the trust file"},
+      {"openat", EMFILE, ExitCode::kIo, "cannot open the trust file"},
+      {"fstat", EIO, ExitCode::kIo, "cannot look at the trust file"},
+      {"read", EIO, ExitCode::kIo, "cannot read"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.call, row.error);
+    Shop shop;
+    const std::string path = shop.file("signers", line(shop.a));
+    FaultySys sys;
+    sys.before = [&](const SysCall& call) { return call.name == row.call ? row.error : 0; };
+    const Error error = thrown_error([&] { read_trust_file(sys, path, getuid()); });
+    CHECK(error.code() == row.code);
+    CHECK(std::string(error.what()) == row.what);
+    CHECK(error.where() == path);
+  }
+  Shop shop;
+  FaultySys sys;
+  int tries = 0;
+  sys.before = [&](const SysCall& call) {
+    return call.name == "openat" && ++tries < 3 ? EINTR : 0;
+  };
+  CHECK(read_trust_file(sys, shop.file("signers", "# x\n"), getuid()) == "# x\n");
+  CHECK(tries == 3);
+}
+
+TEST_CASE("F036 a list that nothing can be said of is not left out") {
+  Shop shop;
+  shop.settings.site_file = shop.file("site", line(shop.a));
+  shop.settings.site_revoked = shop.file("revoked", line(shop.a).substr(3));
+  for (const std::string& path : {shop.settings.site_file, shop.settings.site_revoked}) {
+    for (const int error : {EIO, EACCES, ESTALE, ENOENT, ENOTDIR}) {
+      CAPTURE(path, error);
+      FaultySys sys;
+      sys.before = [&](const SysCall& call) { return call.path == path ? error : 0; };
+      const auto load = [&] { return TrustStore::load(sys, shop.settings, shop.events); };
+      if (error == ENOENT || error == ENOTDIR) {
+        const TrustPolicy policy = load().policy();
+        CHECK(policy.signers.size() + policy.revoked.size() == 1);
+      } else {
+        CHECK(thrown_error(load).where() == path);
+      }
+    }
+  }
+}
+
+TEST_CASE("F046 a trust file of root's counts for everybody, one of another user for nobody") {
+  Shop shop;
+  const std::string path = shop.file("signers", line(shop.a));
+  // As fstat tells it: the owner, whoever runs the test.
+  struct OwnedBy final : ForwardingSys {
+    uid_t owner = 0;
+    int fstat(int fd, struct stat* out) override {
+      const int result = ForwardingSys::fstat(fd, out);
+      out->st_uid = owner;
+      return result;
+    }
+  } sys;
+  CHECK(read_trust_file(sys, path, 1000) == line(shop.a));
+  sys.owner = 1000;
+  CHECK(read_trust_file(sys, path, 1000) == line(shop.a));
+  sys.owner = 1001;
+  const Error error = thrown_error([&] { read_trust_file(sys, path, 1000); });
+  CHECK(error.code() == ExitCode::kUntrusted);
+  CHECK(error.why() == "its owner is user 1001, neither you (1000) nor root");
+}
+
+TEST_CASE("who named a key is told for keys of files only") {
+  Shop shop;
+  shop.settings.allowed_signers = shop.file("named", line(shop.a));
+  const TrustStore store = shop.load();
+  CHECK(store.origin_of({shop.a.key().fingerprint(), "me"}) == *shop.settings.allowed_signers);
+  CHECK(store.origin_of({shop.b.key().fingerprint(), "me"}) == "--trust");
+}
+
+TEST_CASE("a fingerprint beside a file of keys is told with neither in the other's place") {
+  Shop shop;
+  shop.settings.allowed_signers = shop.file("named", "a ssh-rsa AAAA\n" + line(shop.a));
+  shop.settings.fingerprints = {shop.b.key().fingerprint()};
+  EventLog log;
+  const TrustStore store = TrustStore::load(real_sys(), shop.settings, log);
+  CHECK(store.policy().origin == *shop.settings.allowed_signers);
+  CHECK(log.warnings == std::vector<std::string>{*shop.settings.allowed_signers +
+                                                 ", line 1: a key of type ssh-rsa cannot sign a "
+                                                 "bundle"});
 }
 
 }  // namespace
