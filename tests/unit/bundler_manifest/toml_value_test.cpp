@@ -39,6 +39,16 @@ TEST_CASE("dots elsewhere, and keys of as many parts as are allowed, are no such
   CHECK(value.find("b")->text == dots + "\"" + dots);
 }
 
+TEST_CASE("what the parser takes for impossible is refused with its place") {
+  using namespace std::string_literals;
+  for (const std::string& text : {"[[[[a]]\n"s, "a = [1979-05-27T\0]\n"s}) {
+    CAPTURE(text);
+    const Error error = test::thrown_error([&] { parse_toml(text, "f.toml"); });
+    CHECK(error.code() == ExitCode::kInvalidLock);
+    CHECK(error.where().starts_with("f.toml, line 1, column "));
+  }
+}
+
 TEST_CASE("a string without an end is the parser's to refuse") {
   for (const char* text : {"a = \"x", "a = 'x\nb = 1", "a = \"\"\"x", "a = \"\\", "\"", "'''"}) {
     CAPTURE(text);
