@@ -61,11 +61,11 @@ std::vector<ArchiveRoot> parse_update_uris(const std::string& text) {
     // 'URI/dists/SUITE/InRelease' file-name size
     const size_t end = line.find("/InRelease'");
     const size_t dists = line.rfind("/dists/", end);
+    constexpr size_t kDists = std::string_view("/dists/").size();
     if (line.empty() || line.front() != '\'' || end == std::string::npos ||
-        dists == std::string::npos) {
+        dists == std::string::npos || dists + kDists >= end) {
       continue;
     }
-    constexpr size_t kDists = std::string_view("/dists/").size();
     add(out, line.substr(1, dists), line.substr(dists + kDists, end - dists - kDists));
   }
   return out;

@@ -1,5 +1,10 @@
 #include "bundler/manifest/toml_value.hpp"
 
+// With assertions, toml++ ends the program at texts that are merely wrong ("[[[[", a NUL after a
+// date); without them it tells the compiler that those cannot come, which is undefined behaviour.
+// After each it has a check of its own, with a good message: so neither.
+#undef NDEBUG
+#define TOML_ASSERT(condition) static_cast<void>(0)
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -14,6 +19,7 @@ namespace eb {
 namespace {
 
 constexpr size_t kMaxBytes = size_t{64} << 20;
+constexpr size_t kMaxKeyDots = 15;  // the deepest key of any format that is read here has three
 
 std::string place(const std::string& file, uint32_t line, uint32_t column) {
   return file + ", line " + std::to_string(line) + ", column " + std::to_string(column);
@@ -24,6 +30,48 @@ std::string printed(const T& value) {
   std::ostringstream out;
   out << value;
   return out.str();
+}
+
+/// Where the string that begins at `at` ends, as far as it is one; a parser says what is wrong in
+/// it.
+size_t end_of_string(std::string_view text, size_t at) {
+  const char quote = text[at];
+  const bool multi_line = text.substr(at, 3) == std::string(3, quote);
+  const std::string_view mark = text.substr(at, multi_line ? 3 : 1);
+  for (at += mark.size(); at < text.size(); ++at) {
+    if (text.substr(at, mark.size()) == mark) {
+      at += mark.size();
+      // Up to two quotes before the mark are still of the string: """"x"""""
+      for (int i = 0; multi_line && i < 2 && at < text.size() && text[at] == quote; ++i) ++at;
+      return at;
+    }
+    if (!multi_line && text[at] == '\n') return at;
+    if (quote == '"' && text[at] == '\\') ++at;
+  }
+  return text.size();
+}
+
+/// toml++ bounds how deep values are nested, but not how many parts a.key.with.dots has, each of
+/// which is a table in a table: a hundred thousand overflow its stack and ours. Outside of strings
+/// and comments a dot stands in keys, and at most once in a number or time.
+void check_dotted_keys(std::string_view text, const std::string& file) {
+  uint32_t line = 1;
+  size_t dots = 0;
+  for (size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    size_t next = at + 1;
+    if (c == '#') next = std::min(text.find('\n', at), text.size());
+    if (c == '"' || c == '\'') next = end_of_string(text, at);
+    if (std::string_view("=,[]{}\n").find(c) != std::string_view::npos) dots = 0;
+    if (c == '.' && ++dots > kMaxKeyDots) {
+      throw Error(ExitCode::kInvalidLock, "not a TOML file that is meant for this")
+          .where(file + ", line " + std::to_string(line))
+          .why("a key has more than " + std::to_string(kMaxKeyDots + 1) + " parts");
+    }
+    const std::string_view passed = text.substr(at, next - at);
+    line += static_cast<uint32_t>(std::count(passed.begin(), passed.end(), '\n'));
+    at = next;
+  }
 }
 
 TomlValue convert(const toml::node& node) {
@@ -102,6 +150,7 @@ TomlValue parse_toml(std::string_view text, const std::string& file) {
         .why("it has " + std::to_string(text.size()) + " bytes, at most " +
              std::to_string(kMaxBytes) + " are read");
   }
+  check_dotted_keys(text, file);
   try {
     return convert(toml::parse(text));
   } catch (const toml::parse_error& error) {

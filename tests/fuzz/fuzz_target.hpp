@@ -25,13 +25,13 @@ inline void require(bool holds, const char* promise) {
 }
 
 /// Runs `call`; false when it refused its input, with one of the codes that it may refuse with.
-template <typename Call>
-bool accepts(Call&& call, ExitCode refusal) {
+template <typename Call, typename... Codes>
+bool accepts(Call&& call, Codes... refusals) {
   try {
     call();
     return true;
   } catch (const Error& error) {
-    require(error.code() == refusal, "bad input has one exit code");
+    require(((error.code() == refusals) || ...), "bad input has the exit code for it");
     require(!render_error("fuzz", error).empty(), "an error can be shown");
     return false;
   }
