@@ -19,7 +19,7 @@ constexpr char kPrincipal[] = "envbundle-signer";
 // As mkdir -p, with the mode for what it makes.
 void make_folders(Sys& sys, const std::string& path, mode_t mode) {
   struct stat info {};
-  if (path.empty() || sys.fstatat(AT_FDCWD, path.c_str(), &info, 0) == 0) return;
+  if (sys.fstatat(AT_FDCWD, path.c_str(), &info, 0) == 0) return;
   const size_t slash = path.rfind('/');
   if (slash != std::string::npos && slash > 0) make_folders(sys, path.substr(0, slash), mode);
   make_directory(sys, AT_FDCWD, path.c_str(), mode, path);
@@ -91,7 +91,9 @@ std::string signer_line(const SshPublicKey& key, const std::string& principal,
 bool edit_trust_file(Sys& sys, const std::string& path, uid_t uid, mode_t folder_mode,
                      const std::function<std::string(const std::string&)>& change) {
   const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash);
+  const std::string folder = slash == std::string::npos ? "."
+                             : slash == 0               ? "/"
+                                                        : path.substr(0, slash);
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   make_folders(sys, folder, folder_mode);
   const Fd dir = open_at(sys, AT_FDCWD, folder.c_str(), O_RDONLY | O_DIRECTORY, 0, folder);

@@ -177,6 +177,19 @@ TEST_CASE("a trust file may be named without a folder") {
   });
   CHECK(error.code() == ExitCode::kUnsupportedFs);
   CHECK(made == "/eb-no-such-folder");
+  // And in the root folder itself.
+  std::vector<std::string> opened;
+  sys.before = [&](const SysCall& call) {
+    if (call.name != "openat") return 0;
+    opened.push_back(call.path);
+    return call.path == "/" ? 0 : EROFS;
+  };
+  const Error in_root = thrown_error([&] {
+    edit_trust_file(sys, "/eb-no-such-list", getuid(), 0700,
+                    [](const std::string& text) { return text; });
+  });
+  CHECK(in_root.code() == ExitCode::kUnsupportedFs);
+  CHECK(opened == std::vector<std::string>{"/", ".eb-no-such-list.new"});
 }
 
 TEST_CASE("folders of a relative path are made one in the other") {
