@@ -62,8 +62,10 @@ void clear_away(Sys& sys, int state, const std::string& lock, const std::string&
   if (r == 0 || r == -ENOENT) remove_lock(sys, state, dead);
 }
 
-// A lock directory with its owner file, under a name of its own. 0 or -errno.
-int make_lock(Sys& sys, int state, const std::string& lock, const std::string& owner) {
+// A lock directory with its owner file, under a name of its own; `made` tells which file that is. 0
+// or -errno.
+int make_lock(Sys& sys, int state, const std::string& lock, const std::string& owner,
+              struct stat* made) {
   int r = try_make_directory(sys, state, kLockDir, 0755);
   if (r >= 0)
     r = try_make_directory(sys, state, (std::string(kLockDir) + "/" + lock).c_str(), 0755);
@@ -81,8 +83,17 @@ int make_lock(Sys& sys, int state, const std::string& lock, const std::string& o
     if (put == 0) failure = -ENOSPC;
     if (put < 0 && put != -EINTR) failure = static_cast<int>(put);
   }
+  if (sys.fstat(fd, made) < 0) *made = {};
   r = sys.close(fd);
   return failure != 0 ? failure : r == -EINTR ? 0 : r;
+}
+
+// Whether the lock has the owner file that was made: told without reading it.
+bool is_owner_file(Sys& sys, int state, const std::string& lock, const struct stat& made) {
+  struct stat there {};
+  return made.st_ino != 0 &&
+         sys.fstatat(state, owner_path(lock).c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+         there.st_ino == made.st_ino && there.st_dev == made.st_dev;
 }
 
 // A lock appears with its owner file written and closed, so no living owner's is empty: the machine
@@ -181,7 +192,8 @@ bool ReleaseLock::take(const Host& host, LockOwner* holder) {
                        host.pid};
   const std::string text = encode_owner(self);
   for (int i = 0; i < kTries; ++i) {
-    if (const int r = make_lock(sys_, state, fresh, text); r < 0) {
+    struct stat made {};
+    if (const int r = make_lock(sys_, state, fresh, text, &made); r < 0) {
       remove_lock(sys_, state, fresh);
       sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);
       // Another run that ends or tidies up may have taken an empty folder away at this moment.
@@ -193,7 +205,11 @@ bool ReleaseLock::take(const Host& host, LockOwner* holder) {
     if (r == 0) return true;
     std::string text_there;
     const int seen = read_owner(sys_, state, release_, &text_there);
-    if (seen == 0 && parse_owner(text_there).nonce == nonce_) return true;  // the reply was lost
+    // The rename was done and its reply lost.
+    if (seen == 0 ? parse_owner(text_there).nonce == nonce_
+                  : seen != -ENOENT && is_owner_file(sys_, state, release_, made)) {
+      return true;
+    }
     remove_lock(sys_, state, fresh);
     if (r < 0 && r != -ENOTEMPTY && r != -EEXIST && r != -ENOENT && r != -ESTALE) {
       sys_.unlinkat(state, kLockDir, AT_REMOVEDIR);

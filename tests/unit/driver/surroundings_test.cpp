@@ -97,13 +97,15 @@ TEST_CASE("what Slurm gave to a job is told by the first variable that says it")
   CHECK(root.read(environment).slurm_gpus == "0,1");
   environment.slurm_step_gpus = "1";
   CHECK(root.read(environment).slurm_gpus == "1");
-  environment.slurm_step_gpus = environment.slurm_job_gpus = std::nullopt;
-  CHECK(root.read(environment).slurm_gpus == "2 on this node");
-  environment.slurm_gpus_on_node = "0";
-  CHECK(root.read(environment).slurm_gpus.empty());
-  environment.slurm_gpus_on_node = std::nullopt;
-  CHECK(root.read(environment).slurm_gpus.empty());
-  CHECK(root.read(environment).in_slurm_job);
+  // A job that knows of a number alone, or of nothing.
+  ProbeEnvironment job;
+  job.slurm_job_id = "17";
+  CHECK(root.read(job).slurm_gpus.empty());
+  CHECK(root.read(job).in_slurm_job);
+  job.slurm_gpus_on_node = "2";
+  CHECK(root.read(job).slurm_gpus == "2 on this node");
+  job.slurm_gpus_on_node = "0";
+  CHECK(root.read(job).slurm_gpus.empty());
 }
 
 TEST_CASE("a number beyond any GPU ends the list of visible devices") {

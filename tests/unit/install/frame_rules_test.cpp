@@ -255,7 +255,8 @@ TEST_CASE("workers are chosen by CPUs, wish, frames and memory") {
   CHECK(choose_workers(index, 64, 1, false).memory_bytes <= kMaxFrameMemory);
   CHECK(choose_workers(index, 64, 1, false).jobs >= 8);
   for (Frame& frame : index.frames) frame = {kMaxFrameRawSize, kMaxFrameRawSize, {}};
-  CHECK(choose_workers(index, 16, 16, false).jobs == 1);
+  CHECK(choose_workers(index, 16, 16, false).jobs == 3);
+  CHECK(choose_workers(index, 16, 16, false).memory_bytes <= kMaxFrameMemory);
   index.frames.resize(1);
   CHECK(choose_workers(index, 16, 16, false).jobs == 1);
 }

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "prefix_shop.hpp"
+#include "tests/support/forwarding_sys.hpp"
 
 namespace eb {
 namespace {
@@ -170,6 +171,44 @@ TEST_CASE("F133 the lock of a process that ended and was not waited for is taken
   CHECK(is_dead(real_sys(), owner, shop.host));
   CHECK(acquire(shop, "n2").held());
   waitpid(owner.pid, nullptr, 0);
+}
+
+/// Loses the reply to the rename that takes a lock; after that its owner file cannot be read.
+struct LostReply final : ForwardingSys {
+  int reply;
+  bool opens;
+  bool is_taken = false;
+  LostReply(int reply_error, bool opens_file) : reply(reply_error), opens(opens_file) {}
+
+  int renameat(int from_dir, const char* from, int to_dir, const char* to) override {
+    const int result = ForwardingSys::renameat(from_dir, from, to_dir, to);
+    if (result != 0 || std::string(to) != "lock.d/r") return result;
+    is_taken = true;
+    return -reply;
+  }
+  int openat(int dir, const char* path, int flags, mode_t mode) override {
+    if (is_taken && !opens && std::string(path) == "lock.d/r/owner") return -EIO;
+    return ForwardingSys::openat(dir, path, flags, mode);
+  }
+  ssize_t read(int fd, void* buffer, size_t size) override {
+    return is_taken ? -EIO : ForwardingSys::read(fd, buffer, size);
+  }
+};
+
+TEST_CASE("F122 the reply to taking a lock is lost, and its owner cannot be read just then") {
+  for (const int reply : {ENOENT, EEXIST, ESTALE, EIO}) {
+    for (const bool opens : {false, true}) {
+      PrefixShop shop;
+      LostReply sys(reply, opens);
+      {
+        const ReleaseLock lock = ReleaseLock::try_acquire(sys, shop.prefix, "r", shop.host, "n1");
+        CHECK(sys.is_taken);
+        CHECK(lock.held());
+        sys.is_taken = false;
+      }
+      CHECK(!fs::exists(shop.at(".envinstall/lock.d")));
+    }
+  }
 }
 
 TEST_CASE("F122 a lock whose owner file cannot be read goes with its owner") {

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <cstdlib>
+
 #include "prefix_shop.hpp"
 #include "tests/support/forwarding_sys.hpp"
 
@@ -119,7 +121,11 @@ TEST_CASE("a tree deeper than any release ends in an error and not in too many d
   fs::path deep = tree.at("t");
   for (int i = 0; i < 80; ++i) deep /= "d";
   fs::create_directories(deep);
-  CHECK(tree.remove() == -ELOOP);
+  // A server may forget a folder of it, and its path is too long to open it anew.
+  const char* profile = std::getenv("EB_PROFILE");
+  const bool may_be_stale = profile != nullptr && std::string(profile) == "nfs";
+  const int result = tree.remove();
+  CHECK((result == -ELOOP || (may_be_stale && result == -ESTALE)));
   CHECK(fs::exists(deep));
 }
 
