@@ -1,5 +1,6 @@
 #include "installer/install/release_lock.hpp"
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -182,7 +183,8 @@ struct LostReply final : ForwardingSys {
 
   int renameat(int from_dir, const char* from, int to_dir, const char* to) override {
     const int result = ForwardingSys::renameat(from_dir, from, to_dir, to);
-    if (result != 0 || std::string(to) != "lock.d/r") return result;
+    struct stat info {};  // a profile may lose the reply by itself
+    if (std::string(to) != "lock.d/r" || fstatat(to_dir, to, &info, 0) != 0) return result;
     is_taken = true;
     return -reply;
   }
