@@ -25,7 +25,7 @@ TEST_CASE("F025 only a regular file is a bundle") {
                                                        {fifo.string(), "this is a pipe"},
                                                        {"/dev/null", "this is a device"}};
   for (const auto& [path, why] : cases) {
-    const Error error = thrown_error([&] { open_bundle_file(real_sys(), path); });
+    const Error error = thrown_error([&, &file = path] { open_bundle_file(real_sys(), file); });
     CHECK(error.code() == ExitCode::kUsage);
     CHECK(error.why() == why);
     CHECK_THAT(error.hints().at(0), Catch::Matchers::Contains("give - as the bundle"));
