@@ -59,14 +59,16 @@ std::vector<ArchiveRoot> parse_update_uris(const std::string& text) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     // 'URI/dists/SUITE/InRelease' file-name size
-    const size_t end = line.find("/InRelease'");
-    const size_t dists = line.rfind("/dists/", end);
-    constexpr size_t kDists = std::string_view("/dists/").size();
-    if (line.empty() || line.front() != '\'' || end == std::string::npos ||
-        dists == std::string::npos || dists + kDists >= end) {
-      continue;
-    }
-    add(out, line.substr(1, dists), line.substr(dists + kDists, end - dists - kDists));
+    constexpr std::string_view kDists = "/dists/";
+    constexpr std::string_view kIndex = "/InRelease";
+    const size_t quote = line.find('\'', 1);
+    if (!line.starts_with('\'') || quote == std::string::npos) continue;
+    const std::string uri = line.substr(1, quote - 1);
+    const size_t dists = uri.rfind(kDists);
+    if (!uri.ends_with(kIndex) || dists == std::string::npos) continue;
+    const size_t suite = dists + kDists.size();
+    const size_t end = uri.size() - kIndex.size();
+    if (suite < end) add(out, uri.substr(0, dists + 1), uri.substr(suite, end - suite));
   }
   return out;
 }

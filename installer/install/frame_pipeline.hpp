@@ -17,8 +17,8 @@ namespace eb {
 inline constexpr unsigned kMaxJobs = 64;
 inline constexpr unsigned kMaxDefaultJobs = 16;  ///< more do not help: the file system is the limit
 /// What all frame buffers together may use: kMaxDefaultJobs times a frame of 16 MiB and what it is
-/// compressed to at worst. Two jobs stay below 256 MiB with the rest of the program, for frames of up
-/// to 48 MiB.
+/// compressed to at worst. Two jobs stay below 256 MiB with the rest of the program, for frames of
+/// up to 48 MiB.
 inline constexpr uint64_t kMaxFrameMemory = 512ull << 20;
 
 struct WorkerBudget {

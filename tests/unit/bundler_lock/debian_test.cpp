@@ -51,6 +51,7 @@ TEST_CASE("roots of both styles of sources, as apt tells them") {
       "'https://b.example/x/dists/bookworm-security/InRelease' d_InRelease 0 \n"
       "'https://c.example/dists/stable/updates/InRelease' e_InRelease 0 \n"
       "'https://d.example/dists/InRelease' no_suite 0 \n"
+      "'https://e.example/x' 0 /dists/unquoted/InRelease' f_InRelease 0 \n"
       "W: something\n");
   REQUIRE(roots.size() == 3);
   CHECK(roots[0].url == "http://a.example/debian/");

@@ -41,12 +41,19 @@ TEST_CASE("dots elsewhere, and keys of as many parts as are allowed, are no such
 
 TEST_CASE("what the parser takes for impossible is refused with its place") {
   using namespace std::string_literals;
-  for (const std::string& text : {"[[[[a]]\n"s, "a = [1979-05-27T\0]\n"s}) {
+  for (const std::string& text :
+       {"[[[[a]]\n"s, "a = [1979-05-27T\0]\n"s, "a = [1, \u00e9]\n"s, "a = \u040b7"s}) {
     CAPTURE(text);
     const Error error = test::thrown_error([&] { parse_toml(text, "f.toml"); });
     CHECK(error.code() == ExitCode::kInvalidLock);
     CHECK(error.where().starts_with("f.toml, line 1, column "));
   }
+}
+
+TEST_CASE("letters of every script stand where blanks may be left out") {
+  const TomlValue value = parse_toml("a = \"\"\"x\\\n \u00e9\\\n\u040b\"\"\" # \u00e9\n", "f.toml");
+  REQUIRE(value.find("a") != nullptr);
+  CHECK(value.find("a")->text == "x\u00e9\u040b");
 }
 
 TEST_CASE("a string without an end is the parser's to refuse") {
