@@ -12,6 +12,8 @@ namespace {
 constexpr int64_t kDay = int64_t{24} * 60 * 60;
 
 std::optional<int64_t> seconds_of(tm fields) {
+  // Nothing that is packed is older than Unix; strptime takes "25" for the year 25.
+  if (fields.tm_year < 1970 - 1900) return std::nullopt;
   const tm wanted = fields;
   const time_t out = timegm(&fields);
   // timegm turns 31 April into 1 May; such a text is no time.

@@ -23,6 +23,9 @@ TEST_CASE("what is no time is refused") {
   }
   CHECK_FALSE(parse_release_date("Sat, 05 Sep 2026 09:45:12 +0200"));
   CHECK_FALSE(parse_release_date("yesterday UTC"));
+  CHECK_FALSE(parse_release_date("Sat, 06 Sep 25 08:54:20 UTC"));
+  CHECK_FALSE(parse_timestamp("19691231T235959Z"));
+  CHECK(parse_timestamp("19700101T000000Z") == 0);
   CHECK_FALSE(parse_rfc3339("2026-09-05T09:45:12+02:00"));
   CHECK_FALSE(parse_rfc3339("2026-09-05"));
 }
