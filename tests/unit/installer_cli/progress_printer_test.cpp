@@ -87,5 +87,15 @@ TEST_CASE("a bar that is left standing is cleared at the end") {
   CHECK(err.str() == "\rsync       ...\x1b[K\r\x1b[K");
 }
 
+TEST_CASE("a phase that counts files speaks of files") {
+  std::ostringstream err;
+  ProgressPrinter printer(err, {.terminal = true, .columns = 120});
+  printer.on(PhaseStarted{.phase = "bytecode", .total = 12000, .unit = "files"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(250));
+  printer.on(PhaseProgress{3000});
+  CHECK_THAT(err.str(), Contains("25 %, 3000 of 12000 files, ") && Contains(" left"));
+  CHECK_THAT(err.str(), !Contains("B/s"));
+}
+
 }  // namespace
 }  // namespace eb
