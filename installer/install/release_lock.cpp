@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "installer/base/error.hpp"
+#include "installer/base/file.hpp"
 #include "installer/install/small_file.hpp"
 
 namespace eb {
@@ -26,24 +27,15 @@ std::string owner_path(const std::string& lock) {
 
 // Its content, which for others than the owner may be as long as they like. 0 or -errno.
 int read_owner(Sys& sys, int state, const std::string& lock, std::string* text) {
-  int fd = -EINTR;
-  while (fd == -EINTR) {
-    fd = sys.openat(state, owner_path(lock).c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-                    0);
+  const std::string path = owner_path(lock);
+  try {
+    const Fd fd = open_at(sys, state, path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, path);
+    text->resize(4096);
+    text->resize(read_up_to(sys, fd.get(), text->data(), text->size(), path));
+    return 0;
+  } catch (const Error& error) {
+    return -error.cause();
   }
-  if (fd < 0) return fd;
-  const Fd held(sys, fd);
-  text->resize(4096);
-  size_t got = 0;
-  while (got < text->size()) {
-    const ssize_t r = sys.read(fd, text->data() + got, text->size() - got);
-    if (r == -EINTR) continue;
-    if (r < 0) return static_cast<int>(r);
-    if (r == 0) break;
-    got += static_cast<size_t>(r);
-  }
-  text->resize(got);
-  return 0;
 }
 
 // A lock directory and its owner file, by whatever name it has now.
