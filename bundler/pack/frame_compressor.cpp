@@ -83,7 +83,8 @@ uint64_t frame_raw_size_of(int level) { return (level == kMaxLevel ? 32ull : 16u
 
 struct FrameCompressor::State {
   State(int level, uint64_t frame_raw_size)
-      : probe(kProbeLevel, window_log_of(frame_raw_size)),
+      : is_probe_enough(level == kProbeLevel),
+        probe(kProbeLevel, window_log_of(frame_raw_size)),
         chosen(level, window_log_of(frame_raw_size)) {}
   ~State() { ZSTD_freeCCtx(context); }
   State(const State&) = delete;
@@ -97,8 +98,9 @@ struct FrameCompressor::State {
                    "zstd cannot compress a frame");
   }
 
-  Parameters probe;
-  Parameters chosen;
+  const bool is_probe_enough;
+  const Parameters probe;
+  const Parameters chosen;
   ZSTD_CCtx* context = ZSTD_createCCtx();
 };
 
@@ -120,7 +122,7 @@ std::vector<std::byte> FrameCompressor::compress(Bytes raw) {
   // Images, archives and device code that is compressed already gain nothing from a long search.
   size_t size = state_->run(state_->probe, raw, out);
   const bool is_packed = size > raw.size() - raw.size() / 64;
-  if (!is_packed) size = state_->run(state_->chosen, raw, out);
+  if (!is_packed && !state_->is_probe_enough) size = state_->run(state_->chosen, raw, out);
   out.resize(size);
   out.shrink_to_fit();
   return out;
