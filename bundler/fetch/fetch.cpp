@@ -94,6 +94,7 @@ void check_cache(const ArtifactCache& cache, std::map<Sha256, Wanted>& files,
     done += file.request->size_bytes;
     events.on(PhaseProgress{done});
   });
+  if (hooks.stop.stop_requested()) return;
   phase.finished();
   for (const Wanted* file : present) {
     if (!file->poisoned) continue;
@@ -149,7 +150,7 @@ void fetch_missing(const ArtifactCache& cache, const std::vector<Wanted*>& missi
     throw;
   }
   if (!failures.empty()) throw describe_failures(failures, file_count);
-  phase.finished();
+  if (!hooks.stop.stop_requested()) phase.finished();
 }
 
 }  // namespace
