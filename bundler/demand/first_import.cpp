@@ -121,12 +121,12 @@ std::map<std::string, std::vector<FileRange>> first_imports(const Staging& stagi
 
 void stage_first_imports(Staging& staging, unsigned threads) {
   const auto imports = first_imports(staging, threads);
-  std::set<std::string> folders;
   for (const auto& [package, reads] : imports) {
     staging.add_file(RelPath("share/envbundle/read-ahead/" + package),
                      as_bytes(list_text(package, reads)), false, kOrigin);
   }
   if (imports.empty()) return;
+  std::set<std::string> folders;
   for (const auto& item : staging.items()) {
     const std::string& text = item.first.str();
     if (text.ends_with("/site-packages/envbundle_read_ahead.py"))
