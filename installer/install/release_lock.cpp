@@ -194,10 +194,10 @@ bool ReleaseLock::take(const Host& host, LockOwner* holder) {
     }
     // Onto an existing lock the rename fails, because that directory is not empty.
     const int r = sys_.renameat(state, fresh_path.c_str(), state, lock_path.c_str());
-    if (r == 0) return true;
     std::string text_there;
     const int seen = read_owner(sys_, state, release_, &text_there);
-    // The rename was done and its reply lost.
+    // Whatever the rename said: its reply may be lost (F124), and a folder whose owner file
+    // somebody tidied away before it was renamed is nobody's lock.
     if (seen == 0 ? parse_owner(text_there).nonce == nonce_
                   : seen != -ENOENT && is_owner_file(sys_, state, release_, made)) {
       return true;

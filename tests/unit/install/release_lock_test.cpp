@@ -174,6 +174,28 @@ TEST_CASE("F133 the lock of a process that ended and was not waited for is taken
   waitpid(owner.pid, nullptr, 0);
 }
 
+TEST_CASE("F133 a lock whose owner file another run tidied away is not held, but taken anew") {
+  // That run saw the folder before its owner file was written, and removes what nobody owns.
+  struct TidyNeighbour final : ForwardingSys {
+    int renames = 0;
+    int renameat(int from_dir, const char* from, int to_dir, const char* to) override {
+      if (std::string(to) == "lock.d/r" && renames++ == 0) {
+        unlinkat(from_dir, (std::string(from) + "/owner").c_str(), 0);
+      }
+      return ForwardingSys::renameat(from_dir, from, to_dir, to);
+    }
+  } sys;
+  PrefixShop shop;
+  {
+    const ReleaseLock lock = ReleaseLock::try_acquire(sys, shop.prefix, "r", shop.host, "n1");
+    CHECK(lock.held());
+    CHECK(sys.renames == 2);
+    CHECK(fs::exists(shop.at(".envinstall/lock.d/r/owner")));
+    CHECK(!ReleaseLock::try_acquire(shop.sys, shop.prefix, "r", shop.host, "n2").held());
+  }
+  CHECK(!fs::exists(shop.at(".envinstall/lock.d")));
+}
+
 /// Loses the reply to the rename that takes a lock; after that its owner file cannot be read.
 struct LostReply final : ForwardingSys {
   int reply;
