@@ -103,7 +103,8 @@ Durability judge_durability(uint64_t statfs_type, const Host& host) {
 }
 
 void make_durable(Sys& sys, int stage, const Index& index, const Durability& durability,
-                  bool files_synced, unsigned jobs, const std::string& where) {
+                  bool files_synced, const std::vector<std::string>& bundle_files, unsigned jobs,
+                  const std::string& where) {
   if (durability.by_syncfs) {
     const int r = sys.syncfs(stage);
     if (r == 0) return;
@@ -111,7 +112,7 @@ void make_durable(Sys& sys, int stage, const Index& index, const Durability& dur
   }
   if (!files_synced) sync_entries(sys, stage, index, false, jobs, where);
   sync_entries(sys, stage, index, true, jobs, where);
-  for (const char* name : {kIndexFile, kSignaturesFile, kReceiptFile}) {
+  for (const std::string& name : bundle_files) {
     const std::string path = std::string(kBundleDir) + "/" + name;
     std::string shown = where;
     shown.append("/").append(path);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "installer/base/sys.hpp"
 #include "installer/format/index.hpp"
@@ -21,9 +22,11 @@ struct Durability {
 /// the kernel.
 Durability judge_durability(uint64_t statfs_type, const Host& host);
 
-/// Makes a staged release durable. `files_synced`: every file was fsynced when it was written.
+/// Makes a staged release durable. `files_synced`: every file of the index was fsynced when it was
+/// written. `bundle_files`: what was written to .bundle, by name.
 /// Throws Error; nothing is tried twice, because a second fsync of the same file may lie (F118).
 void make_durable(Sys& sys, int stage, const Index& index, const Durability& durability,
-                  bool files_synced, unsigned jobs, const std::string& where);
+                  bool files_synced, const std::vector<std::string>& bundle_files, unsigned jobs,
+                  const std::string& where);
 
 }  // namespace eb

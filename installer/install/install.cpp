@@ -240,6 +240,7 @@ class InstallRun {
       throw system_error(-r, "cannot set the mode", where);
     }
     close_written(sys_, std::move(fd), where);
+    bundle_files_.emplace_back(name);
   }
 
   void sync() {
@@ -247,7 +248,7 @@ class InstallRun {
     events_.on(PhaseStarted{"sync", 0, "files"});
     // Of files that another run wrote nobody knows whether it came to sync them.
     const bool files_synced = !plan_.durability.by_syncfs && reused_.files == 0;
-    make_durable(sys_, stage_->fd(), own_index(), plan_.durability, files_synced,
+    make_durable(sys_, stage_->fd(), own_index(), plan_.durability, files_synced, bundle_files_,
                  plan_.workers.jobs, stage_->where());
     events_.on(PhaseFinished{"sync", seconds_since(begin)});
   }
@@ -312,6 +313,10 @@ class InstallRun {
   void describe_state(Error& error) const {
     const std::string still =
         previous_ ? "release " + *previous_ + " is still the active one" : "no release is active";
+    if (previous_ == plan_.release) {
+      error.hint("release " + plan_.release + " is still the active one");
+      return;
+    }
     const int seen = is_current_ ? 1 : has_begun_to_flip_ ? see_current() : 0;
     if (seen < 0) {
       error.hint("release " + plan_.release +
@@ -350,6 +355,7 @@ class InstallRun {
   Reused reused_;
   InstallAction action_;
   const std::optional<std::string> previous_;
+  std::vector<std::string> bundle_files_;  ///< names in .bundle of the stage
   const std::string path_;
   std::optional<Prefix> prefix_;
   std::optional<ReleaseLock> lock_;

@@ -1,9 +1,15 @@
 #include "installer/install/durability.hpp"
 
-#include <cstdlib>
+#include <sys/stat.h>
 
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+
+#include "installer/install/image_form.hpp"
 #include "installer/install/stage.hpp"
 #include "prefix_shop.hpp"
+#include "tests/support/forwarding_sys.hpp"
 
 namespace eb {
 namespace {
@@ -28,25 +34,55 @@ TEST_CASE("what a file system promises") {
   CHECK(!judge_durability(0xEF53, host).by_syncfs);
 }
 
-TEST_CASE("every file and folder is synced where syncfs is no promise") {
-  Workshop shop;
-  FaultySys sys;
-  sys.change_statfs = [](struct statfs* info) { info->f_type = 0x6969; };
-  size_t fsyncs = 0;
-  size_t syncfss = 0;
-  sys.before = [&](const SysCall& call) {
-    fsyncs += call.name == "fsync" ? 1u : 0u;
-    syncfss += call.name == "syncfs" ? 1u : 0u;
-    return 0;
-  };
-  const fs::path bundle = shop.make();
-  shop.install_file(bundle, sys, shop.silence);
-  size_t names = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(shop.prefix() / "releases")) {
-    names += entry.is_symlink() ? 0u : 1u;
+/// Remembers which files and folders were synced, and how often syncfs was called.
+class SyncLog final : public ForwardingSys {
+ public:
+  int fstatfs(int fd, struct statfs* info) override {
+    const int r = ForwardingSys::fstatfs(fd, info);
+    info->f_type = 0x6969;
+    return r;
   }
-  CHECK(fsyncs > names);
-  CHECK(syncfss == 0);
+  int fsync(int fd) override {
+    const int r = ForwardingSys::fsync(fd);
+    struct stat info {};
+    const std::lock_guard lock(mutex_);
+    if (r == 0 && ::fstat(fd, &info) == 0) synced_.insert(info.st_ino);
+    return r;
+  }
+  int syncfs(int fd) override {
+    ++syncfs_calls;
+    return ForwardingSys::syncfs(fd);
+  }
+  bool has_synced(const fs::path& path) const {
+    struct stat info {};
+    return ::lstat(path.c_str(), &info) == 0 && synced_.contains(info.st_ino);
+  }
+  std::atomic<int> syncfs_calls{0};
+
+ private:
+  std::mutex mutex_;
+  std::set<ino_t> synced_;
+};
+
+TEST_CASE("every file and folder is synced where syncfs is no promise") {
+  for (const ReleaseForm form : {ReleaseForm::kTree, ReleaseForm::kImage}) {
+    Workshop shop;
+    shop.options.form = form;
+    const fs::path tree = shop.scratch.path() / "tree";
+    fill_tree(tree);
+    write_text(tree / kImageProgram, "#!/bin/sh\nexit 3\n", true);
+    SyncLog sys;
+    shop.install_file(shop.pack(tree), sys, shop.silence);
+    size_t count = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(shop.prefix() / "releases")) {
+      if (entry.is_symlink()) continue;
+      INFO(entry.path());
+      CHECK(sys.has_synced(entry.path()));
+      ++count;
+    }
+    CHECK(count > 10);
+    CHECK(sys.syncfs_calls == 0);
+  }
 }
 
 TEST_CASE("F124 a syncfs that is not there is made up for") {
@@ -87,7 +123,8 @@ struct StageShop : PrefixShop {
       if (call.name == "fsync") ++count;
       return fault ? fault(call) : 0;
     };
-    make_durable(sys, stage.fd(), index, durability, files_synced, 1, stage.where());
+    make_durable(sys, stage.fd(), index, durability, files_synced,
+                 {"index", "signatures", "receipt"}, 1, stage.where());
     return count;
   }
 };

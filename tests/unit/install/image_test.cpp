@@ -110,6 +110,16 @@ TEST_CASE("a changed byte of an image is found, wherever it lies") {
   CHECK(shop.check(name, true).differences.empty());
 }
 
+TEST_CASE("an install of the active release that finds it damaged says which one is active") {
+  ImageShop shop;
+  const fs::path bundle = shop.make_with_program();
+  const std::string name = shop.install_file(bundle).release;
+  write_text(shop.release(name) / ".bundle/image", "");
+  const Error error = thrown_error([&] { shop.install_file(bundle); });
+  CHECK(std::string(error.what()) == "the release's note of its image is damaged");
+  CHECK(error.hints().back() == "release " + name + " is still the active one");
+}
+
 TEST_CASE("a bundle without the program cannot be installed as an image") {
   ImageShop shop;
   const fs::path bundle = shop.make();
