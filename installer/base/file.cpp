@@ -153,9 +153,14 @@ int rename_at(Sys& sys, int from_dir, const char* from, int to_dir, const char* 
 
 void replace_file_at(Sys& sys, int dir, const char* path, const char* temporary, Bytes data,
                      mode_t mode, const std::string& where) {
-  sys.unlinkat(dir, temporary, 0);
+  replace_file_at(sys, dir, path, dir, temporary, data, mode, where);
+}
+
+void replace_file_at(Sys& sys, int dir, const char* path, int temporary_dir, const char* temporary,
+                     Bytes data, mode_t mode, const std::string& where) {
+  sys.unlinkat(temporary_dir, temporary, 0);
   try {
-    Fd fd = create_at(sys, dir, temporary, mode, where);
+    Fd fd = create_at(sys, temporary_dir, temporary, mode, where);
     write_all(sys, fd.get(), data, where);
     // The umask took bits from the mode that create was given.
     if (const int r = sys.fchmod(fd.get(), mode); r < 0) {
@@ -167,12 +172,12 @@ void replace_file_at(Sys& sys, int dir, const char* path, const char* temporary,
       throw system_error(-r, "cannot look at the file", where);
     }
     close_written(sys, std::move(fd), where);
-    if (const int r = sys.renameat(dir, temporary, dir, path);
+    if (const int r = sys.renameat(temporary_dir, temporary, dir, path);
         r < 0 && !is_same_file(sys, dir, path, written)) {
       throw system_error(-r, "cannot rename into place", where);
     }
   } catch (...) {
-    sys.unlinkat(dir, temporary, 0);
+    sys.unlinkat(temporary_dir, temporary, 0);
     throw;
   }
   const int r = sys.fsync(dir);

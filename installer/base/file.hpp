@@ -94,4 +94,9 @@ std::string read_link_at(Sys& sys, int dir, const char* path, const std::string&
 void replace_file_at(Sys& sys, int dir, const char* path, const char* temporary, Bytes data,
                      mode_t mode, const std::string& where);
 
+/// The same, with the temporary name in another directory of the same file system: for a place
+/// where nobody would look for what a killed run leaves.
+void replace_file_at(Sys& sys, int dir, const char* path, int temporary_dir, const char* temporary,
+                     Bytes data, mode_t mode, const std::string& where);
+
 }  // namespace eb

@@ -151,7 +151,7 @@ class RepairRun {
     if (sys_.fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode)) {
       yard_->set_aside(dir, name, where);
     }
-    replace_file_at(sys_, dir, name, (".new-" + nonce_).c_str(), data, 0644, where);
+    replace_file_at(sys_, dir, name, yard_->fd(), "note", data, 0644, where);
     report_.rewritten.push_back(below);
     report_.bytes += data.size();
   }

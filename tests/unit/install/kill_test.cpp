@@ -1,6 +1,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "installer/install/repair.hpp"
 #include "tests/support/faulty_sys.hpp"
 #include "workshop.hpp"
 
@@ -98,6 +99,54 @@ TEST_CASE("F130 a first install is killed at every call") {
     REQUIRE(release_snapshot(shop.prefix() / "current/.") == tree);
     REQUIRE(shop.leftovers() == std::set<std::string>{});
   }
+}
+
+TEST_CASE("F130 a repair is killed at every call: each file is the old one or the right one") {
+  Workshop shop;
+  shop.options.jobs = 1;
+  const fs::path bundle = shop.make();
+  const int64_t now = shop.host.now;
+  const auto repair_it = [&](Sys& sys) {
+    const auto source = open_bundle_file(sys, bundle.string());
+    const VerifiedBundle verified = shop.open(*source);
+    repair(sys, *source, verified, open_prefix(sys, shop.prefix().string()), {}, shop.trust(),
+           shop.host, shop.silence, shop.stop);
+  };
+  const fs::path root = shop.release(shop.install_file(bundle).release);
+  // The receipt is made anew with a name of its own.
+  const auto without_receipt = [&] {
+    auto out = snapshot(root);
+    out.erase(".bundle/receipt");
+    return out;
+  };
+  const auto whole = without_receipt();
+  bool finished = false;
+  size_t at = 1;
+  for (; !finished; at += 3) {
+    shop.host.now = now;
+    write_text(root / "lib/libbig.so.1", "wrong");
+    write_text(root / ".bundle/index", "wrong");
+    fs::remove(root / ".bundle/receipt");
+    fs::remove(root / "bin/python");
+    fs::remove_all(root / "etc");
+    const auto damaged = without_receipt();
+    finished = finishes_before(at, [&](Sys& sys) {
+      shop.host.pid = getpid();
+      repair_it(sys);
+    });
+    INFO("call " << at);
+    for (const auto& [path, what] : without_receipt()) {
+      INFO(path);
+      REQUIRE(whole.contains(path));  // nothing half-made lies there
+      const auto old = damaged.find(path);
+      REQUIRE((what == whole.at(path) || (old != damaged.end() && what == old->second)));
+    }
+    shop.host.now = now + 7200;
+    repair_it(real_sys());
+    REQUIRE(without_receipt() == whole);
+    REQUIRE(shop.leftovers() == std::set<std::string>{});
+  }
+  CHECK(at > 200);
 }
 
 }  // namespace
