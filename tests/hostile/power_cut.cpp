@@ -1,27 +1,28 @@
-// The power goes after every operation that changes the disk (F131): real installs, rollbacks and
-// uninstalls on an ext4 file system of their own, which is shut down without a flush, mounted again
-// and held against the trees by hash.
+// The power goes after every operation that changes the disk (F131): real installs, rollbacks,
+// repairs and uninstalls on an ext4 file system of their own, which is shut down without a flush,
+// mounted again and held against the trees by hash.
 //
 //     power_cut [--step N]
 //
 // N: every N-th operation of each scenario (default 12; 1 with EB_HOSTILE=all). What has to hold:
-// each release that is there is whole; `current` is what it was or what it was to be; after a
-// reported success it is what it was to be; the same command then does the rest. The negative
+// each release that is there is whole (of one under repair: each file is the old one or the right
+// one); `current` is what it was or what it was to be; after a reported success it is what it was
+// to be; the same command then does the rest. The negative
 // controls leave syncs out, and have to be found. Exit code 77 with "skipped: …" where this machine
 // has no loop devices.
 
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <iostream>
 
+#include "cut_sys.hpp"
 #include "extent.hpp"
+#include "installer/install/image_check.hpp"
 #include "installer/install/receipt.hpp"
+#include "installer/install/repair.hpp"
 #include "installer/install/rollback.hpp"
 #include "installer/install/uninstall.hpp"
 #include "loop_disk.hpp"
@@ -33,77 +34,7 @@ namespace {
 
 using namespace test;
 
-enum class Omit { kNothing, kFileSyncs, kFolderSyncs, kAllSyncs };
-
-/// Counts what changes the disk, and lets the power go after the operation `cut_after`.
-class CutSys final : public ForwardingSys {
- public:
-  CutSys(const LoopDisk& disk, size_t cut_after, Omit omit)
-      : disk_(disk), cut_after_(cut_after), omit_(omit) {}
-
-  size_t operations() const { return done_; }
-
-  int openat(int dir, const char* path, int flags, mode_t mode) override {
-    const int r = ForwardingSys::openat(dir, path, flags, mode);
-    return (flags & O_CREAT) != 0 ? counted(r) : r;
-  }
-  ssize_t write(int fd, const void* buffer, size_t size) override {
-    return counted(ForwardingSys::write(fd, buffer, size));
-  }
-  ssize_t pwrite(int fd, const void* buffer, size_t size, off_t offset) override {
-    return counted(ForwardingSys::pwrite(fd, buffer, size, offset));
-  }
-  int ftruncate(int fd, off_t size) override { return counted(ForwardingSys::ftruncate(fd, size)); }
-  int fchmod(int fd, mode_t mode) override { return counted(ForwardingSys::fchmod(fd, mode)); }
-  int fchmodat(int dir, const char* path, mode_t mode) override {
-    return counted(ForwardingSys::fchmodat(dir, path, mode));
-  }
-  int futimens(int fd, const timespec times[2]) override {
-    return counted(ForwardingSys::futimens(fd, times));
-  }
-  int fallocate(int fd, int mode, off_t offset, off_t size) override {
-    return counted(ForwardingSys::fallocate(fd, mode, offset, size));
-  }
-  int clone_file(int to, int from) override { return counted(ForwardingSys::clone_file(to, from)); }
-  int fsync(int fd) override {
-    struct stat info {};
-    const bool is_folder = ::fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
-    const bool left_out =
-        omit_ == Omit::kAllSyncs || omit_ == (is_folder ? Omit::kFolderSyncs : Omit::kFileSyncs);
-    return counted(left_out ? 0 : ForwardingSys::fsync(fd));
-  }
-  int syncfs(int fd) override {
-    const bool left_out = omit_ == Omit::kFileSyncs || omit_ == Omit::kAllSyncs;
-    return counted(left_out ? 0 : ForwardingSys::syncfs(fd));
-  }
-  int mkdirat(int dir, const char* path, mode_t mode) override {
-    return counted(ForwardingSys::mkdirat(dir, path, mode));
-  }
-  int symlinkat(const char* target, int dir, const char* path) override {
-    return counted(ForwardingSys::symlinkat(target, dir, path));
-  }
-  int linkat(int from_dir, const char* from, int to_dir, const char* to) override {
-    return counted(ForwardingSys::linkat(from_dir, from, to_dir, to));
-  }
-  int renameat(int from_dir, const char* from, int to_dir, const char* to) override {
-    return counted(ForwardingSys::renameat(from_dir, from, to_dir, to));
-  }
-  int unlinkat(int dir, const char* path, int flags) override {
-    return counted(ForwardingSys::unlinkat(dir, path, flags));
-  }
-
- private:
-  template <typename Result>
-  Result counted(Result result) {
-    if (++done_ == cut_after_) disk_.cut_power();
-    return result;
-  }
-
-  const LoopDisk& disk_;
-  size_t cut_after_;
-  Omit omit_;
-  std::atomic<size_t> done_{0};
-};
+using Snapshot = std::map<std::string, std::string>;
 
 /// The process ends when everything is unpacked, and before it is synced.
 class KilledSys final : public ForwardingSys {
@@ -122,6 +53,7 @@ struct Scenario {
   std::string before;
   std::string after;
   std::set<std::string> gone = {};  ///< releases that a success has removed
+  std::string damaged = "";         ///< the release that a success has repaired
 };
 
 struct Tally {
@@ -147,10 +79,14 @@ class PowerCuts {
     shop_.host.boot_id = "boot before the cut";
     fs::create_directory(shop_.prefix());
     for (const char* text : {"one", "two"}) bundles_[text] = shop_.make(text);
+    bundles_["image"] = make_with_image_program();
     for (const char* text : {"one", "two"}) {
       names_[text] = shop_.install_file(bundles_[text]).release;
-      trees_[names_[text]] = snapshot(shop_.scratch.path() / (std::string("tree-") + text));
+      remember(names_[text], snapshot(shop_.scratch.path() / (std::string("tree-") + text)));
     }
+    install("image", ReleaseForm::kImage, real_sys());
+    names_["image"] = shop_.current();
+    remember(shop_.current(), release_snapshot(shop_.release(shop_.current())));
     fs::remove_all(shop_.prefix());
     fs::create_directory(shop_.prefix());
   }
@@ -193,10 +129,23 @@ class PowerCuts {
                   shop_.silence, shop_.stop);
       };
     };
+    const auto put_image = [this](Sys& sys) { install("image", ReleaseForm::kImage, sys); };
+    const auto has_damage = [this] {
+      install("one", ReleaseForm::kTree, real_sys());
+      damage(shop_.release(names_["one"]));
+    };
+    const auto mend = [this](Sys& sys) {
+      const auto source = open_bundle_file(sys, bundles_["one"].string());
+      const VerifiedBundle bundle = shop_.open(*source);
+      repair(sys, *source, bundle, open_prefix(sys, shop_.prefix().string()), {}, shop_.trust(),
+             shop_.host, shop_.silence, shop_.stop);
+    };
     return {{"first install", nothing, put("one"), "", one},
             {"upgrade", has_one, put("two"), one, two},
             {"resume of a killed upgrade", has_one, resume, one, two},
             {"install of what is there", has_both, put("one"), two, one},
+            {"install as an image", has_one, put_image, one, names_["image"]},
+            {"repair", has_damage, mend, one, one, {}, one},
             {"rollback", has_both, roll, two, one},
             {"uninstall of the older", has_both, remove({.release = one}), two, two, {one}},
             {"uninstall of all", has_both, remove({.all = true}), two, "", {one, two}}};
@@ -211,6 +160,8 @@ class PowerCuts {
     {
       const LoopDisk disk(base, shop_.prefix());
       scenario.prepare();
+      damaged_.clear();
+      if (!scenario.damaged.empty()) damaged_ = release_snapshot(shop_.release(scenario.damaged));
     }
     const size_t total = count(scenario, base, omit);
     Tally tally;
@@ -229,6 +180,38 @@ class PowerCuts {
   }
 
  private:
+  // What an environment in image form starts programs by.
+  fs::path make_with_image_program() {
+    const fs::path tree = shop_.scratch.path() / "tree-image";
+    fill_tree(tree, "image");
+    write_text(tree / kImageProgram, "#!/bin/sh\nexit 3\n", true);
+    return shop_.pack(tree);
+  }
+
+  void install(const char* text, ReleaseForm form, Sys& sys) {
+    const ReleaseForm usual = std::exchange(shop_.options.form, form);
+    try {
+      shop_.install_file(bundles_[text], sys, shop_.silence);
+    } catch (...) {
+      shop_.options.form = usual;
+      throw;
+    }
+    shop_.options.form = usual;
+  }
+
+  // Something of everything: content, a mode, a link, a folder, what is gone, a note of the bundle.
+  static void damage(const fs::path& root) {
+    write_text(root / "lib/libbig.so.1", "wrong");
+    write_text(root / ".bundle/index", "wrong");
+    fs::permissions(root / "lib/empty", fs::perms(0600));
+    fs::remove(root / "bin/python");
+    fs::remove(root / "lib/libbig.so");
+    fs::create_symlink("elsewhere", root / "lib/libbig.so");
+    fs::remove_all(root / "etc");
+    fs::remove_all(root / "lib/many");
+    write_text(root / "lib/many", "a file in the place of a folder");
+  }
+
   fs::path image(const std::string& name) const { return shop_.scratch.path() / (name + ".ext4"); }
 
   size_t count(const Scenario& scenario, const fs::path& base, Omit omit) {
@@ -271,7 +254,10 @@ class PowerCuts {
     const std::string current = shop_.current();
     const auto is_whole = [&](const std::string& name) {
       try {
-        return release_snapshot(shop_.release(name)) == trees_.at(name);
+        if (!has_its_notes(name, !succeeded && name == scenario.damaged)) return false;
+        const auto found = release_snapshot(shop_.release(name));
+        return found == trees_.at(name) ||
+               (!succeeded && name == scenario.damaged && is_between(found, trees_.at(name)));
       } catch (const std::exception&) {
         return false;  // unreadable
       }
@@ -290,6 +276,41 @@ class PowerCuts {
     if (current != scenario.before) return ++out.broken, "current is '" + current + "'";
     if (succeeded) return ++out.lost, "success was reported, current is '" + current + "'";
     return ++out.before, "";
+  }
+
+  // What .bundle holds is right; `may_be_damaged`: or as damage() left it.
+  bool has_its_notes(const std::string& name, bool may_be_damaged) const {
+    const fs::path folder = shop_.release(name) / kBundleDir;
+    return parse_receipt(read_text(folder / kReceiptFile)).has_value() &&
+           std::ranges::all_of(notes_.at(name), [&](const auto& item) {
+             const std::string text = read_text(folder / item.first);
+             return text == item.second || (may_be_damaged && text == "wrong");
+           });
+  }
+
+  void remember(const std::string& name, Snapshot tree) {
+    for (const auto& entry : fs::directory_iterator(shop_.release(name) / kBundleDir)) {
+      const std::string file = entry.path().filename();
+      // Each install has a receipt of its own.
+      if (file != kReceiptFile) notes_[name][file] = read_text(entry.path());
+    }
+    trees_[name] = std::move(tree);
+  }
+
+  // Of a release under repair: nothing is there that is neither as it was damaged nor right, and
+  // what was right is there.
+  bool is_between(const Snapshot& found, const Snapshot& right) const {
+    const auto is_in = [](const Snapshot& tree, const auto& item) {
+      const auto at = tree.find(item.first);
+      return at != tree.end() && at->second == item.second;
+    };
+    const auto is_known = [&](const auto& item) {
+      return is_in(right, item) || is_in(damaged_, item);
+    };
+    const auto is_kept = [&](const auto& item) {
+      return !is_in(damaged_, item) || is_in(found, item);
+    };
+    return std::ranges::all_of(found, is_known) && std::ranges::all_of(right, is_kept);
   }
 
   // The same command again: what there is to do is done, and nothing is left over.
@@ -314,7 +335,9 @@ class PowerCuts {
   std::string kernel_ = shop_.host.kernel;
   std::map<std::string, fs::path> bundles_;
   std::map<std::string, std::string> names_;
-  std::map<std::string, std::map<std::string, std::string>> trees_;
+  std::map<std::string, Snapshot> trees_;
+  std::map<std::string, std::map<std::string, std::string>> notes_;  ///< files of .bundle, by name
+  Snapshot damaged_;  ///< of the scenario's release before its repair
 };
 
 int run_all(size_t step) {
