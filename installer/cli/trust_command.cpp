@@ -107,11 +107,13 @@ void add(const TrustCommand& given, const Host& host, Environment& environment) 
         for (const AllowedSigner& known : parse_allowed_signers(text, file.path, nullptr)) {
           if (known.key != *named.key) continue;
           const AllowedSigner wanted = parse_allowed_signers(line, file.path, nullptr).front();
-          if (known.valid_after == wanted.valid_after &&
-              known.valid_before == wanted.valid_before) {
-            return text;
-          }
-          throw Error(ExitCode::kUsage, "the key is in the list already, with other times")
+          const bool is_other_name =
+              !given.principal.empty() && known.principals != wanted.principals;
+          const bool are_other_times =
+              known.valid_after != wanted.valid_after || known.valid_before != wanted.valid_before;
+          if (!is_other_name && !are_other_times) return text;
+          throw Error(ExitCode::kUsage, std::string("the key is in the list already, with ") +
+                                            (is_other_name ? "another name" : "other times"))
               .where(file.path + ", line " + std::to_string(known.line))
               .hint("take it out first: envinstall trust remove " + named.fingerprint);
         }

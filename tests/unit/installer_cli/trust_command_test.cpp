@@ -37,6 +37,13 @@ TEST_CASE("trust add makes a bundle installable, trust remove undoes it") {
   CHECK(read_text(shop.list) == "me@here namespaces=\"envbundle-index@v1\" " + shop.line + "\n");
   CHECK(shop.run({"trust", "add", key}).out ==
         "unchanged     " + shop.print + "\n  file        " + shop.list.string() + "\n");
+  CHECK_THAT(shop.run({"trust", "add", key, "--principal", "me@here"}).out,
+             StartsWith("unchanged"));
+  const CommandResult renamed = shop.run({"trust", "add", key, "--principal", "you@here"});
+  CHECK(renamed.code == 2);
+  CHECK_THAT(renamed.err, Contains("the key is in the list already, with another name\n") &&
+                              Contains("trust remove " + shop.print));
+  CHECK(read_text(shop.list) == "me@here namespaces=\"envbundle-index@v1\" " + shop.line + "\n");
   CHECK(shop.install_bundle(bundle, {"-q"}).code == 0);
   CHECK(shop.run({"trust", "remove", shop.print}).code == 0);
   CHECK(read_text(shop.list).empty());
