@@ -207,10 +207,6 @@ void HostileServer::accept_loop() {
 }
 
 void HostileServer::serve(int socket) {
-  const int now = ++connections_;
-  int most = most_connections_;
-  while (now > most && !most_connections_.compare_exchange_weak(most, now)) {
-  }
   {
     std::unique_ptr<ServerConnection> connection;
     if (tls_context_ != nullptr) {
@@ -231,7 +227,6 @@ void HostileServer::serve(int socket) {
       script_(request, *connection);
     }
   }
-  --connections_;
   const std::lock_guard lock(mutex_);
   sockets_.erase(std::find(sockets_.begin(), sockets_.end(), socket));
   close(socket);

@@ -72,8 +72,6 @@ class HostileServer {
   std::vector<ReceivedRequest> requests() const;
   /// Bytes that scripts have sent and clients taken (or the kernel for them).
   uint64_t sent_bytes() const { return sent_bytes_; }
-  /// The most connections that were open at one time.
-  int most_connections() const { return most_connections_; }
 
  private:
   class Plain;
@@ -88,8 +86,6 @@ class HostileServer {
   int port_ = 0;
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> sent_bytes_{0};
-  std::atomic<int> connections_{0};
-  std::atomic<int> most_connections_{0};
   mutable std::mutex mutex_;
   std::vector<ReceivedRequest> requests_;
   std::list<std::thread> threads_;
