@@ -4,7 +4,7 @@
 //
 //     power_cut [--step N]
 //
-// N: every N-th operation of each scenario (default 12; 1 with EB_HOSTILE=all). What has to hold:
+// N: every N-th operation of each scenario (default 4; 1 with EB_HOSTILE=all). What has to hold:
 // each release that is there is whole (of one under repair: each file is the old one or the right
 // one); `current` is what it was or what it was to be; after a reported success it is what it was
 // to be; the same command then does the rest. The negative
@@ -380,7 +380,7 @@ int run_all(size_t step) {
 }  // namespace eb
 
 int main(int argc, char** argv) {
-  size_t step = eb::test::extent(12, 1);
+  size_t step = eb::test::extent(4, 1);
   if (argc == 3 && std::string_view(argv[1]) == "--step") step = std::stoul(argv[2]);
   if (const std::string obstacle = eb::test::LoopDisk::obstacle(); !obstacle.empty()) {
     std::printf("skipped: %s\n", obstacle.c_str());
