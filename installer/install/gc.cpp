@@ -39,7 +39,8 @@ std::vector<Age> in_order_of_use(std::vector<Age> ages, const std::optional<std:
     const auto later = [&](const Age& other) { return other.active_since <= age->active_since; };
     out.insert(std::ranges::find_if(out, later), *age);
   }
-  std::ranges::stable_partition(out, [&](const Age& age) { return age.release == current; });
+  std::stable_partition(out.begin(), out.end(),
+                        [&](const Age& age) { return age.release == current; });
   return out;
 }
 
