@@ -34,7 +34,8 @@ TEST_CASE("what a file system promises") {
   CHECK(!judge_durability(0xEF53, host).by_syncfs);
 }
 
-/// Remembers which files and folders were synced, and how often syncfs was called.
+/// Remembers which files and folders a sync was asked for (Lustre knows none of folders), and how
+/// often syncfs was called.
 class SyncLog final : public ForwardingSys {
  public:
   int fstatfs(int fd, struct statfs* info) override {
@@ -46,7 +47,7 @@ class SyncLog final : public ForwardingSys {
     const int r = ForwardingSys::fsync(fd);
     struct stat info {};
     const std::lock_guard lock(mutex_);
-    if (r == 0 && ::fstat(fd, &info) == 0) synced_.insert(info.st_ino);
+    if (::fstat(fd, &info) == 0) synced_.insert(info.st_ino);
     return r;
   }
   int syncfs(int fd) override {
