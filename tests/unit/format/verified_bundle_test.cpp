@@ -168,8 +168,12 @@ TEST_CASE("a key that is listed for another namespace is told from an unknown on
   CHECK(error.why() == "signed by " + fingerprint + "; no key is trusted here; " + fingerprint +
                            " is listed for namespaces=\"git,file\", a bundle's is "
                            "envbundle-index@v1");
+  // Of two such lines the first is told.
+  policy.signers.push_back(policy.signers[0]);
+  policy.signers[1].namespaces = "file";
+  CHECK(refusal(signed_by({alice()}), policy).why() == error.why());
   // Another line may say more.
-  policy.signers.push_back(allowed(alice()));
+  policy.signers[1] = allowed(alice());
   CHECK(signed_by({alice()}).verify(policy).accepted().size() == 1);
   error = refusal(signed_by({mallory()}), policy);
   CHECK(error.why() == "signed by " + mallory().key().fingerprint() +

@@ -53,6 +53,11 @@ TEST_CASE("what a file system cannot do is told before anything is unpacked") {
       {"renameat", "", EXDEV, "the file system cannot rename links", ExitCode::kUnsupportedFs},
       {"unlinkat", ".probe", EIO, "the file system cannot remove files", ExitCode::kIo},
       {"unlinkat", ".probe-dir", EIO, "the file system cannot remove folders", ExitCode::kIo},
+      // "Not there", and it is there.
+      {"unlinkat", ".probe", ENOENT, "the file system cannot remove files",
+       ExitCode::kUnsupportedFs},
+      {"unlinkat", ".probe-dir", ENOENT, "the file system cannot remove folders",
+       ExitCode::kUnsupportedFs},
   };
   for (const Row& row : rows) {
     CAPTURE(row.call, row.path, row.error);
