@@ -110,7 +110,7 @@ TEST_CASE("a changed byte of an image is found, wherever it lies") {
   CHECK(shop.check(name, true).differences.empty());
 }
 
-TEST_CASE("an install of the active release that finds it damaged says which one is active") {
+TEST_CASE("an install of the active image that finds it damaged says which one is active") {
   ImageShop shop;
   const fs::path bundle = shop.make_with_program();
   const std::string name = shop.install_file(bundle).release;
