@@ -7,9 +7,8 @@
 // N: every N-th operation of each scenario (default 4; 1 with EB_HOSTILE=all). What has to hold:
 // each release that is there is whole (of one under repair: each file is the old one or the right
 // one); `current` is what it was or what it was to be; after a reported success it is what it was
-// to be; the same command then does the rest. The negative
-// controls leave syncs out, and have to be found. Exit code 77 with "skipped: …" where this machine
-// has no loop devices.
+// to be; the same command then does the rest. The negative controls leave syncs out, and have to
+// be found. Exit code 77 with "skipped: …" where this machine has no loop devices.
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +19,7 @@
 
 #include "cut_sys.hpp"
 #include "extent.hpp"
-#include "installer/install/image_check.hpp"
+#include "installer/install/image_form.hpp"
 #include "installer/install/receipt.hpp"
 #include "installer/install/repair.hpp"
 #include "installer/install/rollback.hpp"
@@ -81,12 +80,11 @@ class PowerCuts {
     for (const char* text : {"one", "two"}) bundles_[text] = shop_.make(text);
     bundles_["image"] = make_with_image_program();
     for (const char* text : {"one", "two"}) {
-      names_[text] = shop_.install_file(bundles_[text]).release;
+      names_[text] = install(text).release;
       remember(names_[text], snapshot(shop_.scratch.path() / (std::string("tree-") + text)));
     }
-    install("image", ReleaseForm::kImage, real_sys());
-    names_["image"] = shop_.current();
-    remember(shop_.current(), release_snapshot(shop_.release(shop_.current())));
+    names_["image"] = install("image").release;
+    remember(names_["image"], release_snapshot(shop_.release(names_["image"])));
     fs::remove_all(shop_.prefix());
     fs::create_directory(shop_.prefix());
   }
@@ -95,13 +93,13 @@ class PowerCuts {
     const std::string one = names_["one"];
     const std::string two = names_["two"];
     const auto put = [this](const char* text) {
-      return [this, text](Sys& sys) { shop_.install_file(bundles_[text], sys, shop_.silence); };
+      return [this, text](Sys& sys) { install(text, sys); };
     };
     const auto nothing = [] {};
-    const auto has_one = [this] { shop_.install_file(bundles_["one"]); };
+    const auto has_one = [this] { install("one"); };
     const auto has_both = [this] {
-      shop_.install_file(bundles_["one"]);
-      shop_.install_file(bundles_["two"]);
+      install("one");
+      install("two");
     };
     // What the killed run wrote nobody has synced; the next one takes it over.
     const auto resume = [this](Sys& sys) {
@@ -110,14 +108,14 @@ class PowerCuts {
         shop_.host.pid = getpid();
         KilledSys killed;
         try {
-          shop_.install_file(bundles_["two"], killed, shop_.silence);
+          install("two", killed);
         } catch (...) {
           _exit(8);
         }
         _exit(0);
       }
       waitpid(child, nullptr, 0);
-      shop_.install_file(bundles_["two"], sys, shop_.silence);
+      install("two", sys);
     };
     const auto roll = [this](Sys& sys) {
       rollback(sys, open_prefix(sys, shop_.prefix().string()), names_["one"], shop_.host,
@@ -129,9 +127,8 @@ class PowerCuts {
                   shop_.silence, shop_.stop);
       };
     };
-    const auto put_image = [this](Sys& sys) { install("image", ReleaseForm::kImage, sys); };
     const auto has_damage = [this] {
-      install("one", ReleaseForm::kTree, real_sys());
+      install("one");
       damage(shop_.release(names_["one"]));
     };
     const auto mend = [this](Sys& sys) {
@@ -144,7 +141,7 @@ class PowerCuts {
             {"upgrade", has_one, put("two"), one, two},
             {"resume of a killed upgrade", has_one, resume, one, two},
             {"install of what is there", has_both, put("one"), two, one},
-            {"install as an image", has_one, put_image, one, names_["image"]},
+            {"install as an image", has_one, put("image"), one, names_["image"]},
             {"repair", has_damage, mend, one, one, {}, one},
             {"rollback", has_both, roll, two, one},
             {"uninstall of the older", has_both, remove({.release = one}), two, two, {one}},
@@ -188,15 +185,9 @@ class PowerCuts {
     return shop_.pack(tree);
   }
 
-  void install(const char* text, ReleaseForm form, Sys& sys) {
-    const ReleaseForm usual = std::exchange(shop_.options.form, form);
-    try {
-      shop_.install_file(bundles_[text], sys, shop_.silence);
-    } catch (...) {
-      shop_.options.form = usual;
-      throw;
-    }
-    shop_.options.form = usual;
+  InstallReport install(const std::string& text, Sys& sys = real_sys()) {
+    shop_.options.form = text == "image" ? ReleaseForm::kImage : ReleaseForm::kTree;
+    return shop_.install_file(bundles_.at(text), sys, shop_.silence);
   }
 
   // Something of everything: content, a mode, a link, a folder, what is gone, a note of the bundle.
