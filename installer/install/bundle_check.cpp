@@ -5,6 +5,7 @@
 #include <exception>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 
 #include "installer/base/error.hpp"
 #include "installer/install/frame_pipeline.hpp"
@@ -21,8 +22,8 @@ void compare(const Entry& entry, const Sha256& actual) {
       .hint("the bundle was made wrongly: have it built again with 'envbundle build'");
 }
 
-/// A file that several workers hash: each part waits for the one before it. Frames are taken in
-/// order, so whoever is waited for is at work or has failed.
+/// A file that several workers hash, each part after the one before it. Frames are taken in order,
+/// so whoever is waited for is at work or has failed.
 struct SharedFile {
   std::mutex mutex;
   std::condition_variable moved;
@@ -59,11 +60,43 @@ class FileHasher final : public ContentConsumer {
       own_.update(data);
       if (offset + data.size() == entry.size_bytes) compare(entry, own_.finish());
     } else {
-      add(shared->second, entry, offset, data);
+      if (put_off_.entry != number) frame_end();  // the frame's second such file
+      if (!put_off_.data.empty() || !is_next(shared->second, offset)) {
+        put_off(number, offset, data);
+      } else {
+        add(shared->second, entry, offset, data);
+      }
     }
   }
 
+  void frame_end() override {
+    if (put_off_.data.empty()) return;
+    const PutOff part = std::exchange(put_off_, {});
+    add(shared_.files.at(part.entry), index_.entries[part.entry], part.offset, part.data);
+  }
+
  private:
+  /// What the frame holds of a file whose part before it is not yet hashed: decoding goes on
+  /// meanwhile, and the decoder keeps the bytes.
+  struct PutOff {
+    uint32_t entry = 0;
+    uint64_t offset = 0;
+    Bytes data;
+  };
+
+  static bool is_next(SharedFile& file, uint64_t offset) {
+    const std::lock_guard lock(file.mutex);
+    return file.done == offset;
+  }
+
+  void put_off(uint32_t number, uint64_t offset, Bytes data) {
+    if (put_off_.data.empty()) {
+      put_off_ = {number, offset, data};
+    } else {
+      put_off_.data = Bytes(put_off_.data.data(), put_off_.data.size() + data.size());
+    }
+  }
+
   void add(SharedFile& file, const Entry& entry, uint64_t offset, Bytes data) {
     std::unique_lock lock(file.mutex);
     file.moved.wait(lock, [&] { return file.done == offset || shared_.failed; });
@@ -77,6 +110,7 @@ class FileHasher final : public ContentConsumer {
   SharedState& shared_;
   const Index& index_;
   Sha256Hasher own_;  ///< of a file that lies in one frame
+  PutOff put_off_;
   int exceptions_ = std::uncaught_exceptions();
 };
 

@@ -129,6 +129,8 @@ class FrameRun {
         cursor.advance(so_far, content);
         is_consuming = false;
       });
+      is_consuming = true;
+      consumer.frame_end();
     } catch (Error& error) {
       if (is_consuming) throw;
       error.where(range_text(source_,

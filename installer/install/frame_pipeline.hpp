@@ -36,7 +36,10 @@ class ContentConsumer {
   virtual ~ContentConsumer() = default;
   /// `offset` is that in the file. A file comes in one part or, when it is large, in several: those
   /// in one frame by one worker in order, those of different frames by any workers in any order.
+  /// `data` is there until frame_end() returns.
   virtual void content(uint32_t entry, uint64_t offset, Bytes data) = 0;
+  /// After the last part of each frame that is whole.
+  virtual void frame_end() {}
 };
 
 struct FrameWork {

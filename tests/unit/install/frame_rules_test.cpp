@@ -233,6 +233,34 @@ TEST_CASE("a bundle check reads every file, by any number of workers") {
   }
 }
 
+TEST_CASE("a frame that ends one large file and begins the next, checked by many workers") {
+  std::map<std::string, std::string> files;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    std::string text;
+    for (int i = 0; i < 9000; ++i) text += name + std::to_string(i * i) + "\n";
+    files[name] = text;
+  }
+  Workshop shop;
+  HandMadeBundle bundle(shop, files, 20'000);
+  const fs::path file = bundle.write(shop);
+  const auto source = open_bundle_file(real_sys(), file.string());
+  const VerifiedBundle verified = shop.open(*source);
+  // Who is waited for is another one each time.
+  for (int round = 0; round < 50; ++round) {
+    for (const unsigned jobs : {1u, 2u, 7u}) {
+      CHECK(check_bundle(*source, verified, jobs, shop.silence, shop.stop).files == 4);
+    }
+  }
+  bundle.index.entries[2].digest = sha256(as_bytes("something else"));
+  const auto changed_source = open_bundle_file(real_sys(), bundle.write(shop).string());
+  const VerifiedBundle changed = shop.open(*changed_source);
+  for (const unsigned jobs : {1u, 2u, 7u}) {
+    const Error error = thrown_error(
+        [&] { check_bundle(*changed_source, changed, jobs, shop.silence, shop.stop); });
+    CHECK(error.where() == "c");
+  }
+}
+
 TEST_CASE("frames of every size give the same files") {
   for (const uint64_t size : {512u, 513u, 1000u, 1024u, 4096u, 100'000u}) {
     Workshop shop;
