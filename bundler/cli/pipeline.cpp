@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <ctime>
 #include <exception>
+#include <future>
+#include <memory>
 #include <thread>
 
 #include "bundler/cli/build_record.hpp"
@@ -118,12 +120,14 @@ BytecodeResult obtain_and_stage(const BuildRequest& request, const std::filesyst
   return bytecode;
 }
 
-/// Packs under another name; the output gets it when it was found right.
-void make_bundle(const BuildRequest& request, EventSink& events) {
-  const WorkFolder work(request.work_parent.empty() ? request.folder() : request.work_parent,
-                        request.output.filename().string());
-  Staging staging(work.path() / "release");
-  const BytecodeResult bytecode = obtain_and_stage(request, work.path(), staging, events);
+/// Returns where the tree was staged, to be removed when there is time for it.
+std::unique_ptr<WorkFolder> stage_and_pack(const BuildRequest& request,
+                                           const std::filesystem::path& output, EventSink& events) {
+  auto work = std::make_unique<WorkFolder>(
+      request.work_parent.empty() ? request.folder() : request.work_parent,
+      request.output.filename().string());
+  Staging staging(work->path() / "release");
+  const BytecodeResult bytecode = obtain_and_stage(request, work->path(), staging, events);
   auto meta = bundle_meta(request, bytecode.python_version);
   // What the tree itself demands stands above what the lock was told.
   for (auto& [key, value] : demand_meta(staging, request.lock.lock, request.lock.name,
@@ -132,15 +136,24 @@ void make_bundle(const BuildRequest& request, EventSink& events) {
   }
   const Tree tree = tree_of(staging);
   const PackOptions options = pack_options(request);
-  const PackPlan plan = plan_pack(tree, meta, options);
+  write_bundle(tree, plan_pack(tree, meta, options), output, options, signer_of(request), events);
+  return work;
+}
 
+/// Packs under another name; the output gets it when it was found right. Returns the file's digest.
+Sha256 make_bundle(const BuildRequest& request, EventSink& events) {
   const std::filesystem::path unverified =
       request.folder() / ("." + request.output.filename().string() + ".unverified");
   const Temporary registration(unverified);
   try {
-    write_bundle(tree, plan, unverified, options, signer_of(request), events);
+    std::unique_ptr<WorkFolder> work = stage_and_pack(request, unverified, events);
+    // To remove a large tree takes the disk some seconds, to hash the file takes one core.
+    const std::jthread removing([&work] { work.reset(); });
+    std::future<Sha256> digest = std::async(std::launch::async, sha256_of_file, unverified);
     verify_bundle_file(unverified, own_policy(request), request.threads, events);
+    const Sha256 out = digest.get();
     std::filesystem::rename(unverified, request.output);
+    return out;
   } catch (...) {
     std::error_code ignored;
     std::filesystem::remove(unverified, ignored);
@@ -203,8 +216,7 @@ BuildReport build_bundle(const BuildRequest& request, EventSink& events) {
     report.up_to_date = digest == *known;
   }
   if (!report.up_to_date) {
-    make_bundle(request, events);
-    digest = sha256_of_file(request.output);
+    digest = make_bundle(request, events);
   }
   report.id = read_bundle_header(request.output).prologue.index_digest;
   report.size_bytes = std::filesystem::file_size(request.output);
