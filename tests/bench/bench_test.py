@@ -361,6 +361,31 @@ class Saved(unittest.TestCase):
             results.save(path)
             self.assertEqual(Results.load(path), copy.deepcopy(results))
 
+    def load_parts(self, *parts: Results) -> Results:
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [pathlib.Path(folder) / f"{number}.json" for number in range(len(parts))]
+            for part, path in zip(parts, paths):
+                part.save(path)
+            return Results.load_all(paths)
+
+    def test_parts_of_other_experiments_become_one(self):
+        first, second = results_of(1.0, 2.0), Results(subjects=[dict(SUBJECT)], machine={"cores": 2, "cpu": "a CPU"})
+        first.conditions, second.conditions = {"date": "1", "runs": "3"}, {"date": "2", "runs": "3"}
+        second.add("b", "install", marks.WARM, {"envinstall": [stopwatch.Cost(9.0)]})
+        whole = self.load_parts(first, second)
+        self.assertEqual(whole.figures, first.figures + second.figures)
+        self.assertEqual(whole.subjects, first.subjects)
+        self.assertEqual(whole.conditions, {"date": "1; 2", "runs": "3"})
+
+    def test_parts_are_never_of_one_experiment_another_bundle_or_another_machine(self):
+        for change, why in ((lambda part: None, "measured before: b install tmpfs"),
+                            (lambda part: part.subjects[0].update(id="1"), "b is another bundle"),
+                            (lambda part: part.machine.update(cores=3), "not of the machine")):
+            other = results_of(1.0, 2.0)
+            change(other)
+            with self.assertRaisesRegex(ValueError, why):
+                self.load_parts(results_of(1.0, 2.0), other)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -24,6 +24,10 @@ class Figure:
     peak_kib: int = 0
     cpu_seconds: float = 0.0
 
+    @property
+    def contest(self) -> tuple[str, str, str]:
+        return self.subject, self.experiment, self.place
+
 
 @dataclasses.dataclass
 class Absence:
@@ -103,3 +107,29 @@ class Results:
         results.absences = [Absence(**absence) for absence in content["absences"]]
         results.limits = [Limit(**limit) for limit in content["limits"]]
         return results
+
+    @staticmethod
+    def load_all(paths: list[pathlib.Path]) -> "Results":
+        """Several runs as one: each experiment in a place is of one run, or figures would stand beside each other that
+        were not measured in turns. Raises ValueError where it is of two, or where machine or bundle are not the same."""
+        whole = Results.load(paths[0])
+        for path in paths[1:]:
+            part = Results.load(path)
+            if part.machine != whole.machine or part.tools != whole.tools:
+                raise ValueError(f"{path}: not of the machine and the tools of {paths[0]}")
+            known = {subject["name"]: subject for subject in whole.subjects}
+            for subject in part.subjects:
+                if known.setdefault(subject["name"], subject) != subject:
+                    raise ValueError(f"{path}: {subject['name']} is another bundle than in {paths[0]}")
+            whole.subjects = list(known.values())
+            twice = {f.contest for f in part.figures} & {f.contest for f in whole.figures}
+            if twice:
+                raise ValueError(f"{path}: measured before: {'; '.join(' '.join(contest) for contest in sorted(twice))}")
+            whole.figures += part.figures
+            whole.absences += part.absences
+            whole.limits += [limit for limit in part.limits if not whole.limit(limit.subject, limit.place, limit.name)]
+            whole.models += part.models
+            for key, value in part.conditions.items():
+                if value not in whole.conditions.setdefault(key, value).split("; "):
+                    whole.conditions[key] += f"; {value}"
+        return whole
