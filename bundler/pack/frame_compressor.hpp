@@ -3,14 +3,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "installer/base/digest.hpp"
 
 namespace eb {
 
-inline constexpr int kDefaultLevel = 9;  ///< see pack.hpp, PackOptions::level
-inline constexpr int kMaxLevel = 19;     ///< above it windows grow past what an installer accepts
+/// With distant matches found by another way, a longer search brings little: level 7 makes the
+/// bundle of PyTorch 1.7 % smaller in twice the time, 9 makes it 3 % smaller in three times the
+/// time.
+inline constexpr int kDefaultLevel = 4;
+inline constexpr int kMaxLevel = 19;  ///< above it windows grow past what an installer accepts
 
 /// Raw bytes of a frame that go with a level: the best gets twice as many, at the price of an
 /// installer's memory. A library of GPU code holds the same kernel for one architecture after the
@@ -29,7 +31,8 @@ class FrameCompressor {
   FrameCompressor(FrameCompressor&&) noexcept;
   FrameCompressor& operator=(FrameCompressor&&) noexcept;
 
-  std::vector<std::byte> compress(Bytes raw);
+  /// What it returns is the compressor's own, until the next call.
+  Bytes compress(Bytes raw);
 
   /// Memory that one compressor of that level uses for frames of that size, buffers included.
   static size_t memory_bytes(int level, uint64_t frame_raw_size);

@@ -12,22 +12,30 @@ bool FrameWriter::wait_for_turn(size_t i) {
   return !failed_;
 }
 
-void FrameWriter::put(size_t i, std::vector<std::byte> compressed) {
+void FrameWriter::put(size_t i, Bytes compressed) {
   const Sha256 digest = sha256(compressed);
   const std::scoped_lock lock(mutex_);
   frames_[i].compressed_size = compressed.size();
   frames_[i].digest = digest;
-  waiting_.emplace(i, std::move(compressed));
+  if (i != next_) {
+    waiting_.emplace(i, std::vector<std::byte>(compressed.begin(), compressed.end()));
+    return;
+  }
+  append(compressed);
   for (auto first = waiting_.begin(); first != waiting_.end() && first->first == next_;
        first = waiting_.begin()) {
-    file_.write(first->second, at_);
-    at_ += first->second.size();
-    raw_done_ += frames_[next_].raw_size;
+    append(first->second);
     waiting_.erase(first);
-    ++next_;
   }
   events_.on(PhaseProgress{raw_done_});
   moved_.notify_all();
+}
+
+void FrameWriter::append(Bytes compressed) {
+  file_.write(compressed, at_);
+  at_ += compressed.size();
+  raw_done_ += frames_[next_].raw_size;
+  ++next_;
 }
 
 void FrameWriter::fail() {

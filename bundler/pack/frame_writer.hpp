@@ -23,11 +23,13 @@ class FrameWriter {
 
   /// Waits until frame `i` may be made; false when another thread has failed.
   bool wait_for_turn(size_t i);
-  void put(size_t i, std::vector<std::byte> compressed);
+  void put(size_t i, Bytes compressed);
   void fail();
   uint64_t data_size() const { return at_ - begin_; }
 
  private:
+  void append(Bytes compressed);
+
   OutputFile& file_;
   std::vector<Frame>& frames_;
   EventSink& events_;
@@ -39,7 +41,7 @@ class FrameWriter {
   uint64_t raw_done_ = 0;
   size_t next_ = 0;
   bool failed_ = false;
-  std::map<size_t, std::vector<std::byte>> waiting_;
+  std::map<size_t, std::vector<std::byte>> waiting_;  ///< for the frames before them
 };
 
 }  // namespace eb

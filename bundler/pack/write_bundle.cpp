@@ -1,7 +1,6 @@
 #include <algorithm>
+#include <atomic>
 #include <chrono>
-#include <memory>
-#include <mutex>
 
 #include "bundler/pack/frame_compressor.hpp"
 #include "bundler/pack/frame_writer.hpp"
@@ -15,34 +14,6 @@
 
 namespace eb {
 namespace {
-
-/// Compressors are large and slow to make: each thread takes one and gives it back.
-class CompressorPool {
- public:
-  CompressorPool(int level, uint64_t frame_raw_size)
-      : level_(level), frame_raw_size_(frame_raw_size) {}
-
-  std::vector<std::byte> compress(Bytes raw) {
-    std::unique_ptr<FrameCompressor> compressor = take();
-    std::vector<std::byte> out = compressor->compress(raw);
-    const std::scoped_lock lock(mutex_);
-    free_.push_back(std::move(compressor));
-    return out;
-  }
-
- private:
-  std::unique_ptr<FrameCompressor> take() {
-    const std::scoped_lock lock(mutex_);
-    if (free_.empty()) return std::make_unique<FrameCompressor>(level_, frame_raw_size_);
-    std::unique_ptr<FrameCompressor> out = std::move(free_.back());
-    free_.pop_back();
-    return out;
-  }
-  int level_;
-  uint64_t frame_raw_size_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<FrameCompressor>> free_;
-};
 
 uint64_t data_offset(uint64_t index_size, uint64_t signatures_size) {
   Prologue prologue;
@@ -65,23 +36,24 @@ uint64_t encoded_size(Index index) {
 }
 
 void compress_frames(const TarSource& source, std::vector<Frame>& frames, FrameWriter& writer,
-                     CompressorPool& pool, unsigned threads) {
+                     int level, const PackOptions& options, unsigned threads) {
   std::vector<uint64_t> starts;
   uint64_t at = 0;
   for (const Frame& frame : frames) {
     starts.push_back(at);
     at += frame.raw_size;
   }
-  for_each_parallel(frames.size(), threads, [&](size_t i) {
-    if (!writer.wait_for_turn(i)) return;
+  std::atomic<size_t> next = 0;
+  // Each item is a whole worker, which takes frames until there are none.
+  for_each_parallel(threads, threads, [&](size_t) {
     try {
-      std::vector<std::byte> compressed;
-      {
-        std::vector<std::byte> raw(static_cast<size_t>(frames[i].raw_size));
+      FrameCompressor compressor(level, options.frame_raw_size);
+      std::vector<std::byte> buffer(static_cast<size_t>(options.frame_raw_size));
+      for (size_t i = next++; i < frames.size() && writer.wait_for_turn(i); i = next++) {
+        const std::span raw = std::span(buffer).first(static_cast<size_t>(frames[i].raw_size));
         source.read(starts[i], raw);
-        compressed = pool.compress(raw);
+        writer.put(i, compressor.compress(raw));
       }
-      writer.put(i, std::move(compressed));
     } catch (...) {
       writer.fail();
       throw;
@@ -114,7 +86,6 @@ Index write_bundle(const Tree& tree, const PackPlan& plan, const std::filesystem
   const auto threads = static_cast<unsigned>(std::clamp<uint64_t>(
       options.threads, 1, std::max<uint64_t>(1, kMaxPackMemory / (2 * frame_memory))));
 
-  CompressorPool pool(level, options.frame_raw_size);
   const TarSource source(tree, plan);
   Index index = plan.index;
   const uint64_t index_size = encoded_size(index);
@@ -131,7 +102,7 @@ Index write_bundle(const Tree& tree, const PackPlan& plan, const std::filesystem
   OutputFile output(file);
   events.on(PhaseStarted{"pack", source.size_bytes(), "bytes"});
   FrameWriter writer(output, reserved, index.frames, 2 * size_t{threads}, events);
-  compress_frames(source, index.frames, writer, pool, threads);
+  compress_frames(source, index.frames, writer, level, options, threads);
 
   const std::vector<std::byte> index_bytes = encode_index(index);
   if (index_bytes.size() != index_size) {

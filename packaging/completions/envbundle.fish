@@ -34,7 +34,7 @@ complete -c envbundle -n '__fish_seen_subcommand_from build' -l installer -r -d 
 complete -c envbundle -n '__fish_seen_subcommand_from build' -l no-installer -d 'Put no envinstall beside the bundle'
 complete -c envbundle -n '__fish_seen_subcommand_from build' -l fast -d 'Compress quickly (level 3)'
 complete -c envbundle -n '__fish_seen_subcommand_from build' -l best -d 'Compress as well as possible (level 19)'
-complete -c envbundle -n '__fish_seen_subcommand_from build' -l level -r -d 'Compression level (default: 9)'
+complete -c envbundle -n '__fish_seen_subcommand_from build' -l level -r -d 'Compression level (default: 4)'
 complete -c envbundle -n '__fish_seen_subcommand_from build' -l offline -d 'Use what is in the cache, no network'
 complete -c envbundle -n '__fish_seen_subcommand_from build' -l force -d 'Build even when the result is there'
 complete -c envbundle -n '__fish_seen_subcommand_from build' -l counter -r -d 'Number of the release, for the rule that none is replaced by an older one (default: the lock\'s time)'

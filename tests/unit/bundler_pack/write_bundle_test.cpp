@@ -196,9 +196,9 @@ TEST_CASE("the window of a frame is the frame, which an installer accepts") {
   const std::vector<std::byte> raw(20u << 20, std::byte{7});
   for (const int level : {1, 9, kMaxLevel}) {
     FrameCompressor compressor(level, frame_raw_size_of(level) * 2);
-    const std::vector<std::byte> frame = compressor.compress(raw);
+    const Bytes frame = compressor.compress(raw);
     // Frame header descriptor (RFC 8878 §3.1.1.1.1).
-    const auto descriptor = std::to_integer<unsigned>(frame.at(4));
+    const auto descriptor = std::to_integer<unsigned>(frame[4]);
     CHECK((descriptor & 0x20u) != 0);  // single segment: the window is the content
     CHECK((descriptor & 0x04u) != 0);  // checksum
     CHECK((descriptor & 0xC0u) != 0);  // content size
@@ -216,6 +216,43 @@ TEST_CASE("what repeats anywhere in a frame is found, at every level") {
     FrameCompressor compressor(level, 16u << 20);
     CHECK(compressor.compress(raw).size() < noise.size() + noise.size() / 100);
   }
+}
+
+TEST_CASE("what is compressed already is not searched, what is so in part is") {
+  constexpr uint64_t kSize = 4u << 20;
+  const auto compressed = [](int level, const std::vector<std::byte>& raw) {
+    FrameCompressor compressor(level, kSize);
+    const Bytes out = compressor.compress(raw);
+    return std::vector<std::byte>(out.begin(), out.end());
+  };
+  std::vector<std::byte> raw(kSize);
+  std::mt19937_64 random(2);
+  for (std::byte& byte : raw) byte = static_cast<std::byte>(random());
+  const std::vector<std::byte> noise = compressed(1, raw);
+  CHECK(noise.size() > kSize);
+  CHECK(compressed(9, raw) == noise);
+  // A quarter of it is text.
+  std::string text;
+  while (text.size() < kSize / 4)
+    text += "line " + std::to_string(random() % 1000) + " of a text\n";
+  std::ranges::copy(as_bytes(text).first(kSize / 4), raw.begin() + kSize / 2);
+  CHECK(compressed(9, raw).size() < compressed(1, raw).size());
+}
+
+TEST_CASE("a compressor's frames do not depend on those before") {
+  std::vector<std::byte> large(3u << 20);
+  std::mt19937_64 random(3);
+  for (std::byte& byte : large) byte = static_cast<std::byte>(random() % 7);
+  const std::vector<std::byte> small(1000, std::byte{7});
+  const auto hashed = [](FrameCompressor& compressor, const std::vector<std::byte>& raw) {
+    return sha256(compressor.compress(raw));
+  };
+  FrameCompressor one(4, 4u << 20);
+  FrameCompressor other(4, 4u << 20);
+  const Sha256 first = hashed(one, small);
+  const Sha256 second = hashed(one, large);
+  CHECK(hashed(other, large) == second);
+  CHECK(hashed(other, small) == first);
 }
 
 TEST_CASE(
