@@ -9,9 +9,9 @@
 namespace eb {
 namespace {
 
-constexpr std::array<std::string_view, 6> kReadLater = {".nv_fatbin",     "__nv_relfatbin",
-                                                        ".cask_resource", ".eh_frame",
-                                                        ".eh_frame_hdr",  ".gcc_except_table"};
+constexpr std::array<std::string_view, 7> kReadLater = {
+    ".nv_fatbin",    "__nv_relfatbin",    ".cask_resource", ".eh_frame",
+    ".eh_frame_hdr", ".gcc_except_table", ".ldata"};
 // A device reads a gap of this size rather than begin anew; so does the kernel's read-ahead.
 constexpr uint64_t kWorthReading = uint64_t{128} * 1024;
 

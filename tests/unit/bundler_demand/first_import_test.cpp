@@ -43,8 +43,9 @@ TEST_CASE("what the loader reads of a library is told without its GPU code and d
   const TempDir dir;
   const std::string content =
       library(2, {"libc.so.6", "libm.so.6"},
-              {section(".nv_fatbin", 5), section(".data", 1), section(".cask_resource", 1),
-               section(".symtab_like", 1, 0), section(".eh_frame", 1), section(".bss", 1)});
+              {section(".nv_fatbin", 5), section(".data", 1), section(".ldata", 3),
+               section(".cask_resource", 1), section(".symtab_like", 1, 0), section(".eh_frame", 1),
+               section(".bss", 1)});
   const SharedLibrary found = read(dir, content);
   CHECK(found.needed == std::vector<std::string>{"libc.so.6", "libm.so.6"});
   REQUIRE(found.read_at_load.size() == 3);
