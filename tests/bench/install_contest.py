@@ -128,11 +128,11 @@ class InstallContest:
             if before:
                 before()
             if not self.place.in_memory:
-                if not cold:
-                    places.warm(*(self.place.path(source) for source in reads))
                 self.place.settle()
                 if cold:
                     machine.drop_caches()
+                else:
+                    places.warm(*(self.place.path(source) for source in reads))
 
         return Contestant(name, work, prepare, self.clear, lambda: self.check(name), ours=name == OURS)
 

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import pathlib
 import shutil
-import time
 
 import machine
 import stopwatch
@@ -12,9 +11,6 @@ import subject as subjects
 import tools as tool_rooms
 
 RESERVE_BYTES = 1_000_000_000  # for the programs themselves and what else the machine runs
-# ext4 gives nobody an inode that was freed within the last minute, and finds another by looking at one freed inode after
-# the other (fs/ext4/ialloc.c, recently_deleted()): after `rm -rf` of 45,000 files, making as many takes ten seconds more.
-INODE_REST_SECONDS = {"ext4": 61.0}
 
 
 @dataclasses.dataclass
@@ -29,7 +25,6 @@ class Place:
         self.yard = self.folder / f"envbundle-bench-{os.getpid()}"
         self.yard.mkdir(parents=True)
         self.kind, self.device = machine.file_system(self.folder)
-        self.rested_at = 0.0  # of time.monotonic()
 
     def capacity(self) -> int:
         """Bytes that may be put here."""
@@ -44,13 +39,17 @@ class Place:
             target = self.path(name)
             if target.exists() or target.is_symlink():
                 stopwatch.run(["rm", "-rf", target])
-                self.rested_at = time.monotonic() + INODE_REST_SECONDS.get(self.kind, 0.0)
 
     def settle(self) -> None:
-        """What earlier runs wrote or removed is on the disk before the next begins, and costs it nothing."""
-        if not self.in_memory:
-            stopwatch.sync_file_system(self.yard)
-            time.sleep(max(0.0, self.rested_at - time.monotonic()))
+        """What earlier runs wrote or removed is on the disk before the next begins, and out of memory where that is
+        permitted; what is to be warm is read after this. An ext4 without a journal gives out no inode whose removal it
+        has in memory and that is less than six minutes old, and passes over them one by one (fs/ext4/ialloc.c,
+        recently_deleted()): after `rm -rf` of 45,000 files an install takes 22 s, and 10 s when they are forgotten."""
+        if self.in_memory:
+            return
+        stopwatch.sync_file_system(self.yard)
+        if machine.may_drop_caches():
+            machine.drop_caches()
 
     def touch(self, size: int) -> None:
         """Takes so much memory once and gives it back: in a virtual machine whoever uses a page first waits for the

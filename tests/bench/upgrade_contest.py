@@ -18,8 +18,8 @@ def contestant(place: places.Place, old: subjects.Subject, new: subjects.Subject
 
     def prepare() -> None:
         clear()
-        places.warm(old.bundle, new.bundle)
         place.settle()
+        places.warm(old.bundle, new.bundle)
 
     def work() -> dict[str, Cost]:
         return {"full install": install(old.bundle), "upgrade": install(new.bundle), "same again": install(new.bundle)}

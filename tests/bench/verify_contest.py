@@ -20,8 +20,8 @@ def contestants(place: places.Place, subject: subjects.Subject, prefix: pathlib.
     (release,) = (path for path in (prefix / "releases").iterdir() if path.is_dir())
 
     def prepare() -> None:
-        places.warm(release)
         place.settle()
+        places.warm(release)
 
     def verify() -> Cost:
         return stopwatch.run([subject.installer, "verify", prefix, "--full", "-q", *subject.trust])
