@@ -57,9 +57,11 @@ def compile_one(path):
     return True
 
 
-def work(paths):
+def work(paths, parent):
     """The exit code of a worker. Its lines are short enough to be written at once, so those of others do not mix in."""
     for path in paths:
+        if os.getppid() != parent:  # it was ended, and the folder is being removed
+            return 1
         try:
             line = "+" if compile_one(path) else "-" + path
         except OSError as error:
@@ -76,13 +78,14 @@ def main():
     paths.sort(key=os.path.getsize)  # shares of the same sizes
     warnings.simplefilter("ignore")
     print(platform.python_version(), flush=True)
+    parent = os.getpid()
     workers = []
     for number in range(jobs):
         worker = os.fork()
         if worker == 0:
             status = 1
             try:
-                status = work(paths[number::jobs])
+                status = work(paths[number::jobs], parent)
             except BaseException:  # the parent's stack is not this one's to unwind
                 sys.excepthook(*sys.exc_info())
             finally:
