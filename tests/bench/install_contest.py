@@ -128,10 +128,8 @@ class InstallContest:
             if before:
                 before()
             if not self.place.in_memory:
-                self.place.settle()
-                if cold:
-                    machine.drop_caches()
-                else:
+                self.place.settle()  # which drops the caches
+                if not cold:
                     places.warm(*(self.place.path(source) for source in reads))
 
         return Contestant(name, work, prepare, self.clear, lambda: self.check(name), ours=name == OURS)
