@@ -9,8 +9,8 @@
 namespace eb {
 
 /// With distant matches found by another way, a longer search brings little: level 7 makes the
-/// bundle of PyTorch 1.7 % smaller in twice the time, 9 makes it 3 % smaller in three times the
-/// time.
+/// bundle of PyTorch 1.7 % smaller in twice the time, 9 makes it 3 % smaller in two and a half
+/// times the time.
 inline constexpr int kDefaultLevel = 4;
 inline constexpr int kMaxLevel = 19;  ///< above it windows grow past what an installer accepts
 
