@@ -10,8 +10,6 @@
 namespace eb {
 namespace {
 
-constexpr int kFastLevel = 3;
-
 struct BuildOptions {
   CommonOptions common;
   SourceArguments sources;
@@ -181,7 +179,9 @@ void add_build_command(CLI::App& app, ChosenCommand& chosen) {
                    "envinstall to put beside the bundle (default: the one beside envbundle)")
       ->type_name("FILE");
   command->add_flag("--no-installer", options->no_installer, "Put no envinstall beside the bundle");
-  auto* fast = command->add_flag("--fast", options->fast, "Compress quickly (level 3)");
+  auto* fast = command->add_flag(
+      "--fast", options->fast,
+      "Quick to build and to install, and larger (level " + std::to_string(kFastLevel) + ")");
   auto* best =
       command->add_flag("--best", options->best, "Compress as well as possible (level 19)");
   auto* level =

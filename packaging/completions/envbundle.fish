@@ -32,7 +32,7 @@ complete -c envbundle -n '__fish_seen_subcommand_from build' -s o -l output -r -
 complete -c envbundle -n '__fish_seen_subcommand_from build' -s k -l key -r -d 'OpenSSH private key to sign with (default: ~/.config/envbundle/signing_key), or a public key that the ssh-agent has; may be repeated'
 complete -c envbundle -n '__fish_seen_subcommand_from build' -l installer -r -d 'envinstall to put beside the bundle (default: the one beside envbundle)'
 complete -c envbundle -n '__fish_seen_subcommand_from build' -l no-installer -d 'Put no envinstall beside the bundle'
-complete -c envbundle -n '__fish_seen_subcommand_from build' -l fast -d 'Compress quickly (level 3)'
+complete -c envbundle -n '__fish_seen_subcommand_from build' -l fast -d 'Quick to build and to install, and larger (level 2)'
 complete -c envbundle -n '__fish_seen_subcommand_from build' -l best -d 'Compress as well as possible (level 19)'
 complete -c envbundle -n '__fish_seen_subcommand_from build' -l level -r -d 'Compression level (default: 4)'
 complete -c envbundle -n '__fish_seen_subcommand_from build' -l offline -d 'Use what is in the cache, no network'

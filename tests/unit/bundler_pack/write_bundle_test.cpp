@@ -212,7 +212,7 @@ TEST_CASE("what repeats anywhere in a frame is found, at every level") {
   for (std::byte& byte : noise) byte = static_cast<std::byte>(random());
   std::vector<std::byte> raw;
   for (int i = 0; i < 3; ++i) raw.insert(raw.end(), noise.begin(), noise.end());
-  for (const int level : {3, 9}) {
+  for (const int level : {kFastLevel, 3, 9}) {
     FrameCompressor compressor(level, 16u << 20);
     CHECK(compressor.compress(raw).size() < noise.size() + noise.size() / 100);
   }
@@ -237,6 +237,20 @@ TEST_CASE("what is compressed already is not searched, what is so in part is") {
     text += "line " + std::to_string(random() % 1000) + " of a text\n";
   std::ranges::copy(as_bytes(text).first(kSize / 4), raw.begin() + kSize / 2);
   CHECK(compressed(9, raw).size() < compressed(1, raw).size());
+}
+
+TEST_CASE("the fast levels store literals, the others code them") {
+  constexpr size_t kSize = 2u << 20;
+  std::vector<std::byte> raw(kSize);  // without a match, but of 100 values alone: 6.6 bits each
+  std::mt19937_64 random(4);
+  for (std::byte& byte : raw) byte = static_cast<std::byte>(random() % 100);
+  const auto size_at = [&raw](int level) {
+    return FrameCompressor(level, kSize).compress(raw).size();
+  };
+  CHECK(size_at(1) > kSize);
+  CHECK(size_at(kFastLevel) > kSize);
+  CHECK(size_at(kFastLevel + 1) < kSize * 17 / 20);
+  CHECK(size_at(kDefaultLevel) < kSize * 17 / 20);
 }
 
 TEST_CASE("a compressor's frames do not depend on those before") {
