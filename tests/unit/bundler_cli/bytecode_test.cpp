@@ -1,9 +1,15 @@
 #include "bundler/cli/bytecode.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <thread>
 
 #include "../bundler_pack/scratch.hpp"
 #include "bundler/cli/child_process.hpp"
+#include "bundler/cli/embedded.hpp"
 #include "bundler/cli/stage_lock.hpp"
 #include "installer/base/error.hpp"
 
@@ -109,6 +115,47 @@ TEST_CASE("bytecode that an artifact brings stays") {
   NullSink events;
   CHECK(compile_bytecode(staging, tree.interpreter, 2, events).compiled == 32);
   CHECK(read_text(staging.host_path(cache)) == "the vendor's");
+}
+
+TEST_CASE("the compiler's workers stop when it was ended") {
+  const std::filesystem::path python = host_python();
+  if (python.empty()) {
+    WARN("skipped: no python3.N in /usr/bin");
+    return;
+  }
+  constexpr size_t kFiles = 24;
+  const Scratch scratch;
+  std::string listing;
+  std::string source = "x = [\n";  // a tenth of a second each
+  for (int i = 0; i < 10000; ++i) source += "{'key': [1, 2, 3]},\n";
+  source += "]\n";
+  for (size_t i = 0; i < kFiles; ++i) {
+    const std::string name = "m" + std::to_string(i) + ".py";
+    std::ofstream(scratch / name) << source;
+    listing += name + '\0';
+  }
+  std::ofstream(scratch / "list") << listing;
+  // Its output is a file, which unlike a pipe does not end a worker that writes to it.
+  const ChildProcess shell{
+      .argv = {"/bin/sh", "-c",
+               "\"$0\" -I -S -B -c \"$1\" 2 3<list >out & pid=$!; n=0\n"
+               "until grep -q + out || [ $n = 600 ]; do sleep 0.05; n=$((n + 1)); done\n"
+               "kill $pid; wait $pid",
+               python.string(), std::string(embedded_bytecode_script())},
+      .environment = {"PATH=/usr/bin:/bin"},
+      .folder = scratch.root().string(),
+      .input = ""};
+  CHECK(run_child(shell, [](std::string_view) {}).status == 128 + SIGTERM);
+  const auto compiled = [&] { return std::ranges::count(read_text(scratch / "out"), '+'); };
+  auto before = compiled();
+  CHECK(before > 0);
+  for (int quiet = 0, n = 0; quiet < 4 && n < 200; ++n) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(250));
+    const auto now = compiled();
+    quiet = now == before ? quiet + 1 : 0;
+    before = now;
+  }
+  CHECK(before < static_cast<std::ptrdiff_t>(kFiles));
 }
 
 TEST_CASE("an interpreter that cannot run is an error that says so") {
