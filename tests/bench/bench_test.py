@@ -5,13 +5,17 @@ import copy
 import csv
 import hashlib
 import io
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree as ElementTree
 import zipfile
+from unittest import mock
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -193,6 +197,39 @@ class Turns(unittest.TestCase):
             raise stopwatch.Failed("broken")
         with self.assertRaises(stopwatch.Failed):
             stopwatch.take_turns([stopwatch.Contestant("envinstall", work, ours=True)], 1, "test")
+
+    def test_each_run_finds_its_memory_awake(self):
+        order = []
+
+        def work():
+            order.append("run")
+            return stopwatch.Cost(1.0)
+
+        one = stopwatch.Contestant("a", work, lambda: order.append("prepared"), memory=7)
+        with mock.patch.object(stopwatch, "wake_memory", order.append):
+            stopwatch.take_turns([one], 2, "test")
+        self.assertEqual(order, ["prepared", 7, "run"] * 2)
+        stopwatch.wake_memory(1 << 20)
+
+    def test_no_part_of_a_pipeline_outlives_an_interruption(self):
+        mark = f"1{os.getpid()}.25"  # seconds that nobody else sleeps
+
+        def interrupt(*_):
+            raise InterruptedError
+
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        try:
+            with self.assertRaises(InterruptedError):
+                stopwatch.output_of(stopwatch.shell_command(f"sleep {mark} | cat"))
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        for _ in range(100):
+            left = subprocess.run(["pgrep", "-f", f"^sleep {mark}"], capture_output=True, text=True, check=False).stdout
+            if not left:
+                break
+            time.sleep(0.05)
+        self.assertEqual(left, "")
 
     def test_a_pipeline_fails_with_its_first_part(self):
         with self.assertRaises(stopwatch.Failed):

@@ -91,9 +91,10 @@ class BuildContest:
 
     def contest(self, match: Match, runs: int):
         def turn(name, work, prepare, **options) -> Contestant:
-            return Contestant(name, work, prepare, self.clear, **options)
+            return Contestant(name, work, prepare, self.clear, **{"memory": self.subject.bundle_bytes, **options})
 
-        entrants = [turn("envbundle build", self.build, self.prepare_build, ours=True),
+        entrants = [turn("envbundle build", self.build, self.prepare_build, ours=True,
+                         memory=self.subject.tree_bytes + self.subject.bundle_bytes),
                     turn(f"tar | zstd -T0 -{match.level}", lambda: self.compress(match.level), self.prepare_tree)]
         if match.below is not None:
             entrants.append(turn(f"tar | zstd -T0 -{match.below}", lambda: self.compress(match.below),

@@ -9,6 +9,7 @@ import system_calls
 import tools as tool_rooms
 from stopwatch import Contestant, Cost
 
+COLD_READ_BYTES = 2_000_000_000  # more than a cold import reads
 OURS, VENV, BARE = "prefix", "venv", "venv without .pyc"
 
 
@@ -52,7 +53,7 @@ class FirstUse:
             def work() -> Cost:
                 return stopwatch.run(self.command(who))
 
-            return Contestant(who, work, prepare, ours=who == OURS)
+            return Contestant(who, work, prepare, ours=who == OURS, memory=COLD_READ_BYTES if cold else 0)
 
         return [entrant(who) for who in self.pythons]
 

@@ -121,7 +121,7 @@ class InstallContest:
                                           self.place.path("uv cache")))
 
     def contestant(self, name: str, cold: bool) -> Contestant:
-        reads, _, before, work = self.offers()[name]
+        reads, size, before, work = self.offers()[name]
 
         def prepare():
             self.clear()
@@ -132,7 +132,8 @@ class InstallContest:
                 if not cold:
                     places.warm(*(self.place.path(source) for source in reads))
 
-        return Contestant(name, work, prepare, self.clear, lambda: self.check(name), ours=name == OURS)
+        memory = size + (sum(self.sources.sizes[source] for source in reads) if cold else 0)
+        return Contestant(name, work, prepare, self.clear, lambda: self.check(name), ours=name == OURS, memory=memory)
 
     def check(self, name: str) -> None:
         """Did it make the tree, or install the wheels? A quick program that does not is no peer."""
@@ -165,8 +166,6 @@ class InstallContest:
             lacking = self.sources.put(heat.sources)
             for name in heat.names:
                 failures.update({name: why for source, why in lacking.items() if source in offers[name][0]})
-            if self.place.in_memory:
-                self.place.touch(max(offers[name][1] for name in heat.names))
             title = f"{self.subject.name}, install on {self.place.name}{', caches dropped' if cold else ''}"
             costs, failed = stopwatch.take_turns([self.contestant(n, cold) for n in heat.names if n not in failures],
                                                  runs, title)

@@ -55,12 +55,13 @@ def on_all_cores(work) -> float:
     return time.monotonic() - begin
 
 
-def probe_seconds(place: places.Place, work) -> float:
+def probe_seconds(place: places.Place, work, memory: int = 0) -> float:
     """Of work(folder, number, count) on all cores, in a folder of its own that is synced and removed."""
     folder = place.path("probe")
     folder.mkdir()
     try:
         place.settle()
+        stopwatch.wake_memory(memory)
         begin = time.monotonic()
         on_all_cores(lambda number, count: work(folder, number, count))
         stopwatch.sync_file_system(folder)
@@ -78,7 +79,7 @@ def write_seconds(place: places.Place, size: int) -> float:
             while left > 0:
                 left -= out.write(block[:min(left, BLOCK)])
 
-    return probe_seconds(place, work)
+    return probe_seconds(place, work, size)
 
 
 def create_seconds(place: places.Place, files: int) -> float:

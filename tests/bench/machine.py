@@ -19,6 +19,14 @@ def available_memory() -> int:
     raise RuntimeError("/proc/meminfo has no MemAvailable")
 
 
+def free_memory() -> int:
+    """Bytes that nothing is kept in."""
+    for line in pathlib.Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemFree:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("/proc/meminfo has no MemFree")
+
+
 def free_space(folder: pathlib.Path) -> int:
     status = os.statvfs(folder)
     return status.f_bavail * status.f_frsize

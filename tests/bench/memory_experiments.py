@@ -38,13 +38,13 @@ class MemoryExperiments(Experiments):
             self.results.add(self.name, "scaling", marks.TMPFS, {}, {"--jobs 1": "does not fit", "--jobs 2": "does not fit"})
             return
         sources.put(frozenset({"bundle"}))
-        place.touch(self.subject.tree_bytes)
 
         def entrant(jobs: int) -> Contestant:
             def work():
                 contest.wrapper = ["taskset", "-c", ",".join(map(str, cpus[:jobs]))]
                 return contest.envinstall("--jobs", str(jobs))
-            return Contestant(f"--jobs {jobs}", work, contest.clear, contest.clear, ours=True)
+            return Contestant(f"--jobs {jobs}", work, contest.clear, contest.clear, ours=True,
+                              memory=self.subject.tree_bytes)
 
         counts = [jobs for jobs in (1, 2, 4, 8) if jobs <= len(cpus)]
         costs, _ = stopwatch.take_turns([entrant(jobs) for jobs in counts], self.settings.runs, f"{self.name}, scaling")

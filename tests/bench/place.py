@@ -51,17 +51,6 @@ class Place:
         if machine.may_drop_caches():
             machine.drop_caches()
 
-    def touch(self, size: int) -> None:
-        """Takes so much memory once and gives it back: in a virtual machine whoever uses a page first waits for the
-        host to find it, and that would always be the first contestant."""
-        path = self.path("touched")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
-        try:
-            os.posix_fallocate(descriptor, 0, size)
-        finally:
-            os.close(descriptor)
-            path.unlink()
-
     def __enter__(self) -> "Place":
         return self
 

@@ -27,7 +27,7 @@ def contestant(place: places.Place, old: subjects.Subject, new: subjects.Subject
     def clear() -> None:
         place.remove("prefix")
 
-    return Contestant("upgrade", work, prepare, clear, ours=True)
+    return Contestant("upgrade", work, prepare, clear, ours=True, memory=old.tree_bytes)
 
 
 def difference(envbundle, old: subjects.Subject, new: subjects.Subject) -> str:
