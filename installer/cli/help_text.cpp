@@ -38,7 +38,8 @@ options:
   --check                   the same, and the exit code tells: 0 nothing to do, 3 would change
   --as-image                one compressed file instead of many small ones: for Lustre, GPFS and the
                             like, and for quotas by number of files
-  --jobs N                  workers (default: the CPUs that may be used, at most 16)
+  --jobs N                  workers (default: the CPUs that may be used, on ext4 and XFS twice
+                            as many, at most 16)
   --max-bytes SIZE          refuse a bundle whose files are larger, for example 20G
   --no-reuse                write every file, also those that the active release has unchanged;
                             else they are shared (reflinks, or hard links) and not written again

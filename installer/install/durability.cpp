@@ -19,13 +19,15 @@ namespace {
 
 enum class Kind { kLocal, kMemory, kServer };
 
+constexpr uint64_t kExt4 = 0xEF53;
+constexpr uint64_t kXfs = 0x58465342;
 // Numbers: linux/magic.h, and the sources of the file systems that are not in it.
 constexpr struct {
   uint64_t type;
   const char* name;
   Kind kind;
 } kFileSystems[] = {
-    {0xEF53, "ext4", Kind::kLocal},        {0x58465342, "XFS", Kind::kLocal},
+    {kExt4, "ext4", Kind::kLocal},         {kXfs, "XFS", Kind::kLocal},
     {0x9123683E, "btrfs", Kind::kLocal},   {0xF2F52010, "F2FS", Kind::kLocal},
     {0x2FC12FC1, "ZFS", Kind::kLocal},     {0xCA451A4E, "bcachefs", Kind::kLocal},
     {0x794C7630, "overlay", Kind::kLocal}, {0x01021994, "tmpfs", Kind::kMemory},
@@ -85,6 +87,7 @@ Durability judge_durability(uint64_t statfs_type, const Host& host) {
   const auto kernel = DottedVersion::parse_prefix(host.kernel);
   out.by_syncfs = kind == Kind::kMemory ||
                   (kind == Kind::kLocal && kernel && *kernel >= *DottedVersion::parse("5.8"));
+  out.past_cache = out.by_syncfs && (type == kExt4 || type == kXfs);
   switch (kind) {
     case Kind::kLocal:
       out.promise = "on disk (" + out.file_system + "): survives a power loss";

@@ -15,7 +15,9 @@ struct Durability {
   bool by_syncfs = false;   ///< one syncfs() tells all errors; else every file is synced by itself
   std::string promise;      ///< for the report
   bool is_server = false;   ///< known to be on a server, so the same for several machines
-  bool is_memory = false;   ///< takes memory of the machine, and of the job
+  /// Writes that go past the page cache (O_DIRECT) are quicker: known of ext4 and XFS.
+  bool past_cache = false;
+  bool is_memory = false;  ///< takes memory of the machine, and of the job
 };
 
 /// Judged by the magic number of statfs and, because syncfs tells errors only since Linux 5.8, by

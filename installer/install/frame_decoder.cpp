@@ -6,6 +6,7 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <new>
 #include <string>
 
 #include "installer/base/error.hpp"
@@ -63,10 +64,18 @@ void check_header(Bytes data, const Frame& frame, size_t number) {
 
 }  // namespace
 
+// What O_DIRECT may ask of a buffer (spanning_file.cpp): content lies at multiples of 512 bytes in
+// it.
+constexpr std::align_val_t kRawAlignment{4096};
+
+struct AlignedDelete {
+  void operator()(std::byte* memory) const { ::operator delete[](memory, kRawAlignment); }
+};
+
 struct FrameDecoder::State {
   // Not zeroed: every byte that is read was written before.
   std::unique_ptr<std::byte[]> compressed;
-  std::unique_ptr<std::byte[]> raw;
+  std::unique_ptr<std::byte[], AlignedDelete> raw;
   uint64_t compressed_capacity;
   uint64_t raw_capacity;
   Bytes input;
@@ -75,7 +84,7 @@ struct FrameDecoder::State {
 
   explicit State(const IndexTotals& totals)
       : compressed(std::make_unique_for_overwrite<std::byte[]>(totals.largest_compressed_frame)),
-        raw(std::make_unique_for_overwrite<std::byte[]>(totals.largest_raw_frame)),
+        raw(new (kRawAlignment) std::byte[totals.largest_raw_frame]),
         compressed_capacity(totals.largest_compressed_frame),
         raw_capacity(totals.largest_raw_frame) {
     if (context == nullptr) throw std::bad_alloc();

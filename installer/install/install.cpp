@@ -141,7 +141,8 @@ class InstallRun {
     const std::vector<ReusableFiles> kept = kept_of_killed_runs();
     UnpackOptions unpack_options{.jobs = plan_.workers.jobs,
                                  .modes = {},
-                                 .sync_files = options_.durable && !plan_.durability.by_syncfs};
+                                 .sync_files = options_.durable && !plan_.durability.by_syncfs,
+                                 .past_cache = plan_.past_cache};
     for (const ReusableFiles& files : kept) unpack_options.reuse.push_back(&files);
     unpack_options.reuse.push_back(&plan_.reusable);
     // A stage that is used must be there until its files have their second name.

@@ -59,7 +59,12 @@ InstallPlan plan_install(Sys& sys, const VerifiedBundle& bundle, const Host& hos
   }
   plan.durability = judge_durability(plan.space.fs_type, host);
   plan.advice = advise_form(plan.space, plan.durability);
-  plan.workers = choose_workers(bundle.index(), options.jobs, host.cpus, is_stream);
+  // What is not to be durable is for a job that starts at once: it had better stay in memory.
+  plan.past_cache =
+      plan.durability.past_cache && options.durable && plan.form == ReleaseForm::kTree;
+  // Half of them wait for the disk then, while the others decode.
+  const unsigned cpus = plan.past_cache ? 2 * host.cpus : host.cpus;
+  plan.workers = choose_workers(bundle.index(), options.jobs, cpus, is_stream);
   if (plan.action != InstallAction::kNothing) {
     check_writable(sys, plan.prefix, plan.space, host);
   }

@@ -57,6 +57,7 @@ struct InstallPlan {
   bool space_is_certain = true;  ///< false: other runs' files lie there, so it was not judged
   WorkerBudget workers;
   Durability durability;
+  bool past_cache = false;  ///< large files are written so (UnpackOptions)
   Floor floor;
 
   /// As read_space() asks: how many files lie beside the image; nullopt for a tree.

@@ -5,26 +5,19 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <mutex>
 #include <unordered_map>
+#include <utility>
 
 #include "installer/base/error.hpp"
 #include "installer/install/directory_cache.hpp"
 #include "installer/install/frame_pipeline.hpp"
+#include "installer/install/spanning_file.hpp"
 
 namespace eb {
 namespace {
 
 // Descriptors that all workers together keep open on directories (F119).
 constexpr size_t kOpenDirectories = 32;
-
-/// A file whose content lies in several frames: whoever comes first creates it, whoever writes the
-/// last part closes it.
-struct SpanningFile {
-  std::mutex mutex;
-  Fd fd;
-  uint64_t left = 0;  ///< bytes
-};
 
 class Unpacking {
  public:
@@ -36,7 +29,7 @@ class Unpacking {
         options(options),
         done(layout.index().entries.size(), 0) {
     for (const uint32_t entry : layout.spanning_files()) {
-      spanning[entry].left = index.entries[entry].size_bytes;
+      spanning[entry].set_size(index.entries[entry].size_bytes);
     }
     for (const ReusableFiles* files : options.reuse) {
       files->place(sys, stage.fd(), stage.where(), index, options.jobs, done, stop);
@@ -53,6 +46,13 @@ class Unpacking {
       }
     }
     return fd;
+  }
+
+  /// `flags` as of openat(2); a descriptor or -errno.
+  int reopen(DirectoryCache& directories, const Entry& entry, int flags) {
+    const int parent = directories.open(entry.path.parent());
+    const std::string name(entry.path.name());
+    return sys.openat(parent, name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, 0);
   }
 
   void finish(Fd fd, const Entry& entry) {
@@ -88,7 +88,7 @@ class FileWriter final : public ContentConsumer {
     const Entry& entry = shared_.index.entries[number];
     const auto spanning = shared_.spanning.find(number);
     if (spanning != shared_.spanning.end()) {
-      write_part(spanning->second, entry, offset, data);
+      gather(spanning->second, entry, offset, data);
       return;
     }
     stop_.check();
@@ -97,25 +97,43 @@ class FileWriter final : public ContentConsumer {
     if (offset + data.size() == entry.size_bytes) shared_.finish(std::move(open_), entry);
   }
 
+  void frame_end() override { write_part(); }
+
  private:
-  void write_part(SpanningFile& file, const Entry& entry, uint64_t offset, Bytes data) {
-    int fd = -1;
-    {
-      const std::lock_guard lock(file.mutex);
-      if (!file.fd) file.fd = shared_.create(directories_, entry);
-      fd = file.fd.get();
+  /// What of a large file lies in one frame.
+  struct Part {
+    SpanningFile* file = nullptr;
+    const Entry* entry = nullptr;
+    uint64_t offset = 0;
+    Bytes data;
+  };
+
+  void gather(SpanningFile& file, const Entry& entry, uint64_t offset, Bytes data) {
+    const bool is_whole_better = file.open(
+        shared_.sys, [&] { return shared_.create(directories_, entry); },
+        [&](int flags) { return shared_.reopen(directories_, entry, flags); },
+        shared_.options.past_cache, shared_.where(entry));
+    if (part_.file == &file) {
+      part_.data = Bytes(part_.data.data(), part_.data.size() + data.size());
+    } else {
+      write_part();
+      part_ = {&file, &entry, offset, data};
     }
-    // Open until `left` is 0, and this part is not yet taken off it.
-    pwrite_all(shared_.sys, fd, data, offset, shared_.where(entry));
-    const std::lock_guard lock(file.mutex);
-    file.left -= data.size();
-    if (file.left == 0) shared_.finish(std::move(file.fd), entry);
+    if (!is_whole_better) write_part();
+  }
+
+  void write_part() {
+    if (part_.file == nullptr) return;
+    const Part part = std::exchange(part_, {});
+    Fd whole = part.file->write(shared_.sys, part.data, part.offset, shared_.where(*part.entry));
+    if (whole) shared_.finish(std::move(whole), *part.entry);
   }
 
   Unpacking& shared_;
   const StopFlag& stop_;
   DirectoryCache directories_;
-  Fd open_;  ///< the file that lies in one frame and of which there is more to come
+  Part part_;  ///< not yet written
+  Fd open_;    ///< the file that lies in one frame and of which there is more to come
 };
 
 void make_directories(Sys& sys, const Index& index, const Stage& stage, const ModeBehaviour& modes,

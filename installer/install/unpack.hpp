@@ -16,6 +16,8 @@ struct UnpackOptions {
   unsigned jobs = 1;
   ModeBehaviour modes;
   bool sync_files = false;  ///< fsync each file before it is closed
+  /// Large files are written past the page cache (Durability::past_cache).
+  bool past_cache = false;
   /// Where files may be there already, best first. Frames that hold nothing else are not read.
   std::vector<const ReusableFiles*> reuse = {};
 };

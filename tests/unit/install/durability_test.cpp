@@ -20,6 +20,10 @@ TEST_CASE("what a file system promises") {
   Host host;
   host.kernel = "5.10.0";
   CHECK(judge_durability(0xEF53, host).by_syncfs);
+  CHECK(judge_durability(0xEF53, host).past_cache);
+  CHECK(judge_durability(0x58465342, host).past_cache);
+  CHECK(!judge_durability(0x9123683E, host).past_cache);
+  CHECK(!judge_durability(0x01021994, host).past_cache);
   CHECK(judge_durability(0x9123683E, host).file_system == "btrfs");
   CHECK(judge_durability(0x01021994, host).promise == "in memory (tmpfs): gone after a reboot");
   CHECK(!judge_durability(0x6969, host).by_syncfs);
@@ -32,6 +36,7 @@ TEST_CASE("what a file system promises") {
   // Before 5.8 syncfs keeps errors to itself.
   host.kernel = "3.10.0-1160.el7.x86_64";
   CHECK(!judge_durability(0xEF53, host).by_syncfs);
+  CHECK(!judge_durability(0xEF53, host).past_cache);
 }
 
 /// Remembers which files and folders a sync was asked for (Lustre knows none of folders), and how
