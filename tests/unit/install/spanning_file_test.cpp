@@ -6,6 +6,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <random>
@@ -38,8 +39,7 @@ class DiskSys final : public ForwardingSys {
   }
   ssize_t pwrite(int fd, const void* buffer, size_t size, off_t offset) override {
     if (fd != direct) {
-      through_cache += size;
-      return ForwardingSys::pwrite(fd, buffer, size, offset);
+      return counted(ForwardingSys::pwrite(fd, buffer, size, offset), through_cache);
     }
     if (reinterpret_cast<uintptr_t>(buffer) % 512 != 0 || size % 4096 != 0 || offset % 4096 != 0) {
       misaligned = true;
@@ -48,11 +48,15 @@ class DiskSys final : public ForwardingSys {
     if (!answers.empty()) {
       const int answer = answers.back();
       answers.pop_back();
-      if (answer < 0) return answer;
+      if (answer <= 0) return answer;
       size = std::min(size, static_cast<size_t>(answer));
     }
-    past_cache += size;
-    return ForwardingSys::pwrite(fd, buffer, size, offset);
+    return counted(ForwardingSys::pwrite(fd, buffer, size, offset), past_cache);
+  }
+
+  static ssize_t counted(ssize_t put, uint64_t& sum) {
+    sum += static_cast<uint64_t>(std::max<ssize_t>(put, 0));
+    return put;
   }
 
   int open_error = 0;
@@ -74,7 +78,7 @@ struct Shop {
 
   test::TempDir scratch;
   DiskSys sys;
-  Fd dir{sys, ::open(scratch.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  Fd dir = open_dir_at(sys, AT_FDCWD, scratch.path().c_str(), "scratch");
   SpanningFile file;
   // A frame's buffer, and what of the file lies in it behind a header of 512 bytes.
   std::unique_ptr<std::byte[], AlignedDelete> memory{new (std::align_val_t{4096})
@@ -113,7 +117,10 @@ TEST_CASE("a large file's whole blocks go past the cache, its parts in any order
   CHECK(shop.is_right());
   CHECK(!shop.sys.misaligned);
   CHECK(shop.sys.allocations == 1);
-  CHECK(shop.sys.past_cache == 8u * 4096 + 8u * 4096 + 7u * 4096);
+  // A profile's short counts may leave a part of a block, and the rest then goes the other way.
+  if (std::getenv("EB_PROFILE") == nullptr) {
+    CHECK(shop.sys.past_cache == 8u * 4096 + 7u * 4096 + 8u * 4096);
+  }
   CHECK(shop.sys.past_cache + shop.sys.through_cache == Shop::kSize);
 }
 
