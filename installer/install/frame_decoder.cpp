@@ -19,6 +19,14 @@ namespace {
 // (measured on 1 MiB: 64 to 256 KiB are alike, whole frames of 8 MiB are slower).
 constexpr size_t kPieceSize = 128u << 10;
 
+// What O_DIRECT may ask of a buffer (spanning_file.cpp): content lies at multiples of 512 bytes in
+// it.
+constexpr std::align_val_t kRawAlignment{4096};
+
+struct AlignedDelete {
+  void operator()(std::byte* memory) const { ::operator delete[](memory, kRawAlignment); }
+};
+
 std::string named(size_t number) { return "frame " + std::to_string(number); }
 
 [[noreturn]] void refuse_frame(size_t number, std::string why) {
@@ -63,14 +71,6 @@ void check_header(Bytes data, const Frame& frame, size_t number) {
 }
 
 }  // namespace
-
-// What O_DIRECT may ask of a buffer (spanning_file.cpp): content lies at multiples of 512 bytes in
-// it.
-constexpr std::align_val_t kRawAlignment{4096};
-
-struct AlignedDelete {
-  void operator()(std::byte* memory) const { ::operator delete[](memory, kRawAlignment); }
-};
 
 struct FrameDecoder::State {
   // Not zeroed: every byte that is read was written before.

@@ -156,7 +156,7 @@ class Contestant:
 def wake_memory(size: int) -> None:
     """Takes so much of the memory that is free, once, and gives it back: what was freed last is used first. The host of
     a virtual machine may take back what is free (the balloon's free page reporting), and whoever uses it next waits for
-    the host to find some: 2 s a GB where this was seen, which made `cp -r` in memory 20 s instead of 10."""
+    the host to find some: 2 s a GB where this was seen, which made `cp -r` in memory 21 s instead of 11."""
     size = min(size, machine.free_memory() - FREE_RESERVE_BYTES)
     if size > 0:
         run([sys.executable, "-c", WAKE, str(size)])
